@@ -1,0 +1,38 @@
+"""Register Prefect flows from a notebook; run them with their code, size and every byte of log.
+
+Public names are loaded on first use (PEP 562), so that importing this package costs
+neither Prefect nor an HTTP library. Inner modules never import from here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from prefect_platform._version import __version__
+
+if TYPE_CHECKING:
+    from prefect_platform.client.settings import connect
+    from prefect_platform.flows.register import register
+    from prefect_platform.flows.registration import Registration, Run
+    from prefect_platform.flows.storage import WebhookStorage
+
+__all__ = ["Registration", "Run", "WebhookStorage", "__version__", "connect", "register"]
+
+_HOMES = {
+    "Registration": "flows.registration",
+    "Run": "flows.registration",
+    "WebhookStorage": "flows.storage",
+    "connect": "client.settings",
+    "register": "flows.register",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

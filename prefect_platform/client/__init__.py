@@ -1,0 +1,1 @@
+"""How everyone else talks to the platform: one synchronous HTTP client."""

@@ -1,0 +1,133 @@
+"""Settings of the server: one frozen tree, read once. Nothing else in `server` reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefect_platform.errors import UsageError
+
+PREFIX = "PREFECT_PLATFORM_"
+
+
+@dataclass(frozen=True)
+class OrchestratorSettings:
+    """The Prefect API that the `default` project talks to, and how runs reach it."""
+
+    url: str = "http://127.0.0.1:4200/api"
+    ui_url: str | None = None
+    """Where people open Prefect's UI; by default the URL without `/api`."""
+    auth_string: str | None = field(default=None, repr=False)
+    """`user:password` of a Prefect server with authentication on."""
+    api_key: str | None = field(default=None, repr=False)
+    """Key of Prefect Cloud."""
+
+    @property
+    def home(self) -> str:
+        return self.ui_url or self.url.removesuffix("/api")
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """Bounds on what comes from outside."""
+
+    body_bytes: int = 1 << 20
+    """Largest request body, except bundles and log appends."""
+    bundle_bytes: int = 1 << 30
+    log_cap_bytes: int = 4 << 30
+    """Per source; past it a marker says how much was left out."""
+    page: int = 200
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    default_cores: float = 1.0
+    default_memory_bytes: int = 1 << 30
+    core_overcommit: float = 2.0
+    """Cores are soft on one machine: this many times the real ones may be promised."""
+    silence_seconds: float = 60.0
+    """Launcher and backend silent for this long, by the platform's own uptime, is a crash."""
+    lock_seconds: float = 30.0
+    """A controller's claim on a row, renewed while it works; another may take it after that."""
+    scan_seconds: float = 1.0
+    """How often the controller looks for work that nobody told it of."""
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Everything the server needs to know before it starts."""
+
+    data_dir: Path
+    """Database, bundles, logs and workload directories; made 0700."""
+    host: str = "127.0.0.1"
+    port: int = 4280
+    url: str = ""
+    """Where clients and launchers reach the platform; by default host and port."""
+    database_url: str = ""
+    """SQLAlchemy URL; by default SQLite in the data directory."""
+    backend: str = "local"
+    """`local` or `memory`."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Values of the Host header that are answered, beside the loopback names with our port."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call, beside our own."""
+    orchestrator: OrchestratorSettings = field(default_factory=OrchestratorSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    runs: RunSettings = field(default_factory=RunSettings)
+
+    @property
+    def public_url(self) -> str:
+        return self.url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'platform.db'}"
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
+    """The settings that `prefect-platform server` runs with.
+
+    Raises:
+        UsageError: a variable has a value that cannot be read; the message names it.
+    """
+
+    def text(name: str, default: str = "") -> str:
+        return environ.get(PREFIX + name, default)
+
+    def whole(name: str, default: int) -> int:
+        value = text(name, str(default))
+        if not value.isdigit():
+            raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
+        return int(value)
+
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(item.strip() for item in text(name).split(",") if item.strip())
+
+    if not text("DATA_DIR"):
+        raise UsageError(f"{PREFIX}DATA_DIR is not set: name the directory that holds the platform's data.")
+    return ServerConfig(
+        data_dir=Path(text("DATA_DIR")).expanduser().absolute(),
+        host=text("HOST", "127.0.0.1"),
+        port=whole("PORT", 4280),
+        url=text("PUBLIC_URL"),
+        database_url=text("DATABASE_URL"),
+        backend=text("BACKEND", "local"),
+        allowed_hosts=several("ALLOWED_HOSTS"),
+        allowed_origins=several("ALLOWED_ORIGINS"),
+        orchestrator=OrchestratorSettings(
+            url=text("ORCHESTRATOR_URL", "http://127.0.0.1:4200/api").rstrip("/"),
+            ui_url=text("ORCHESTRATOR_UI_URL") or None,
+            auth_string=text("ORCHESTRATOR_AUTH_STRING") or None,
+            api_key=text("ORCHESTRATOR_API_KEY") or None,
+        ),
+        limits=LimitSettings(
+            bundle_bytes=whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
+            log_cap_bytes=whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
+        ),
+        runs=RunSettings(
+            default_cores=float(whole("DEFAULT_CORES", 1)),
+            default_memory_bytes=whole("DEFAULT_MEMORY_BYTES", 1 << 30),
+        ),
+    )

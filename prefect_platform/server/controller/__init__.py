@@ -1,0 +1,1 @@
+"""Moves workloads from status towards target. The only caller of a backend."""

@@ -1,0 +1,1 @@
+"""The database: tables, migrations, sessions. SQLite and PostgreSQL, nothing special to either."""

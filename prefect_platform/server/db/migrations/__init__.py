@@ -1,0 +1,1 @@
+"""Alembic migrations. An applied file is never edited."""

@@ -1,0 +1,1 @@
+"""Rules and transactions, one file a resource. Services write `target`; none calls a backend."""

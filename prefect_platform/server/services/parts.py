@@ -1,0 +1,83 @@
+"""`Parts`: what the composition root made, handed to every service as its first argument."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Self
+
+from prefect_platform.server.config import ServerConfig
+from prefect_platform.server.db.engine import Database
+from prefect_platform.server.services.clock import Clock
+from prefect_platform.server.services.orchestrator import Orchestrator
+from prefect_platform.server.stores.blobs import BlobStore
+from prefect_platform.server.stores.logs import LogStore
+
+
+class Wakeups:
+    """Tells whoever waits in this process that a key changed. A hint: the database is the truth,
+    and everyone who waits also looks again after a while."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def notify(self, key: str) -> None:
+        for event in self._waiting.get(key, ()):
+            event.set()
+
+    def listen(self, key: str) -> Listener:
+        return Listener(self, key)
+
+    def add(self, key: str, event: asyncio.Event) -> None:
+        self._waiting[key].add(event)
+
+    def remove(self, key: str, event: asyncio.Event) -> None:
+        self._waiting[key].discard(event)
+        if not self._waiting[key]:
+            del self._waiting[key]
+
+
+class Listener:
+    """`with wakeups.listen(key) as listener:` misses nothing that is told after it was entered."""
+
+    def __init__(self, wakeups: Wakeups, key: str) -> None:
+        self._wakeups, self._key, self._event = wakeups, key, asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self._wakeups.add(self._key, self._event)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wakeups.remove(self._key, self._event)
+
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - a wait that ends is the point
+        """Whether the key was told of within `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+WORKLOADS = "workloads"
+"""Key: some workload wants the controller."""
+
+
+def work_key(project_id: str) -> str:
+    """Key: an agent of this project has something to act on."""
+    return f"work:{project_id}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    config: ServerConfig
+    installation_id: str
+    database: Database
+    blobs: BlobStore
+    logs: LogStore
+    orchestrator: Orchestrator
+    """Of the `default` project, and so far of every project."""
+    clock: Clock
+    wakeups: Wakeups = field(default_factory=Wakeups)

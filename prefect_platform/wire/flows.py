@@ -1,0 +1,151 @@
+"""Flows, their versions and deployments."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, Sha256, When
+
+MAX_BUNDLE_BYTES = 1 << 30
+"""Largest bundle that a platform takes unless its settings say less."""
+
+
+class CodeKind(StrEnum):
+    """How the code of a version travels."""
+
+    SOURCE = "source"
+    """Generated source plus values: a flow from a notebook or `__main__`."""
+    FILES = "files"
+    """A file and its project folder."""
+    MODULE = "module"
+    """An installed module: only its name travels."""
+
+
+class PythonInfo(Request):
+    """The interpreter that registered: where it is and what it is."""
+
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+")
+    executable: str
+    implementation: str = "CPython"
+
+
+class Code(Request):
+    """The code of a version. `digest` is over a canonical description, never over a pickle."""
+
+    kind: CodeKind
+    digest: Sha256
+    entrypoint: str = Field(min_length=1, max_length=1024)
+    """`file.py:object` inside the bundle, or `package.module:object`."""
+    origin: str = Field(max_length=1024)
+    """Where it came from, for people: a notebook's or file's path. Not part of the digest."""
+    files: list[BundleFile] = []
+
+
+class BundleFile(Request):
+    """One file of a bundle, as shown to people."""
+
+    path: str = Field(max_length=1024)
+    size: int
+    sha256: Sha256
+
+
+class VersionSettings(Request):
+    """Everything but the code that makes a version what it is."""
+
+    python: PythonInfo
+    cores: float = Field(default=1.0, gt=0)
+    memory_bytes: int = Field(default=1 << 30, gt=0)
+    grace_seconds: float = Field(default=30.0, ge=0, le=3600)
+
+
+class RegisterRequest(Request):
+    flow_name: Label
+    deployment_name: Label
+    code: Code
+    settings: VersionSettings
+
+
+class VersionStatus(StrEnum):
+    REGISTERING = "registering"
+    """Stored, but no deployment confirmed it yet; reaped if none ever does."""
+    READY = "ready"
+
+
+class Flow(Answer):
+    id: Identifier
+    project: str
+    name: str
+    owner: str
+    latest_version: int | None
+    deployments: list[Deployment] = []
+    created_at: When
+    updated_at: When
+
+
+class FlowVersion(Answer):
+    id: Identifier
+    flow_id: Identifier
+    flow_name: str
+    number: int
+    status: VersionStatus
+    code: Code
+    settings: VersionSettings
+    bundle_sha256: Sha256 | None
+    bundle_size: int | None
+    created_by: str
+    created_at: When
+
+
+class Deployment(Answer):
+    """Prefect's record of a version, as we last wrote it."""
+
+    id: Identifier
+    name: str
+    prefect_deployment_id: str
+    version_number: int
+    spec_digest: Sha256
+    """Over everything we sent to Prefect: equal means there is nothing to patch."""
+    updated_at: When
+
+
+class RegisterAnswer(Answer):
+    flow: Flow
+    version: FlowVersion
+    created: bool
+    """Whether this is a new version."""
+    bundle_missing: bool
+    """Whether the platform still needs the bytes of `version.code.digest`."""
+    deployment: Deployment | None
+    """What the last confirmed registration under this deployment name wrote, if there was one."""
+    changes: list[str]
+    """What differs from the last version, in words."""
+    notes: list[str]
+    """What somebody should know: code from another notebook under the same name, a rename."""
+
+
+class ConfirmRequest(Request):
+    deployment_name: Label
+    prefect_deployment_id: Identifier
+    prefect_flow_id: Identifier
+    spec_digest: Sha256
+
+
+class SourceFile(Answer):
+    path: str
+    text: str
+
+
+class RunRequest(Request):
+    """Start a deployment of a flow now, or at a time."""
+
+    deployment_name: Label | None = None
+    parameters: dict[str, Any] = {}
+    tags: list[Label] = []
+    scheduled_time: When | None = None
+
+
+class ProjectRef(Request):
+    project: Name

@@ -1,0 +1,124 @@
+"""What a launcher is told and what it answers: plain dataclasses, standard library only.
+
+The launcher runs in the user's own image, where nothing else may be assumed. The server builds
+these and sends them as JSON; `decode` refuses what does not fit and names the field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The code of a version, to fetch and check before anything of it is used."""
+
+    path: str
+    """Path below the platform's URL that answers with the bytes."""
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """The Prefect flow run that an attempt is for."""
+
+    id: str
+    api_url: str
+    entrypoint: str
+    """`file.py:object`, relative to the unpacked bundle, or `package.module:object`."""
+    authorization: str | None = None
+    """Value of the Authorization header for the Prefect API, or nothing."""
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    cap_bytes: int = 4 << 30
+    """Past this many bytes a source ends with a visible marker; the run goes on."""
+    interval: float = 0.2
+    """Seconds between appends until the server says otherwise."""
+    watched_interval: float = 0.05
+    segment_bytes: int = 16 << 20
+    """Size of one file of the spool; acknowledged ones are deleted."""
+
+
+@dataclass(frozen=True)
+class LaunchSpec:
+    """Everything a launcher needs, given once, in answer to its claim."""
+
+    workload_id: str
+    attempt_id: str
+    interpreter: str
+    """Path of the Python that runs the engine."""
+    python_version: str
+    """`major.minor.micro` of the interpreter at registration."""
+    environment: dict[str, str]
+    """Variables for the engine, beside the few that are inherited."""
+    secrets: list[str]
+    """Values that must not appear in any log; tokens of this run to begin with."""
+    flow_run: FlowRun
+    bundle: Bundle | None
+    grace_seconds: float
+    memory_bytes: int
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True)
+class ClaimFile:
+    """What the backend puts where only the launcher finds it (mode 0600); removed once read."""
+
+    url: str
+    """The platform's URL, without a trailing slash."""
+    token: str
+    workload_id: str
+    directory: str
+    """The workload's own directory: spool, unpacked bundle, result."""
+
+
+def encode(value: object) -> dict[str, Any]:
+    """A dataclass of this module as JSON-able data."""
+    return dataclasses.asdict(typing.cast(Any, value))
+
+
+def decode(kind: type[Spec], data: object, where: str = "") -> Spec:
+    """Rebuild `kind` from JSON data; unknown keys are ignored, so a newer server is understood.
+
+    Raises:
+        ValueError: a field is missing or of another type; the message names it.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"{where or kind.__name__}: expected an object, got {type(data).__name__}")
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(typing.cast(Any, kind)):
+        name = f"{where}.{item.name}" if where else item.name
+        if item.name in data:
+            values[item.name] = _value(hints[item.name], data[item.name], name)
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{name}: missing")
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one return a kind of hint
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        return _value(next(a for a in arguments if a is not type(None)), value, where)
+    if dataclasses.is_dataclass(hint):
+        return decode(typing.cast(type[Any], hint), value, where)
+    if origin is list and isinstance(value, list):
+        return [_value(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(value)]
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {type(value).__name__}")
