@@ -1,0 +1,50 @@
+# Everything a developer or a new user types. `make setup` is a prerequisite of all of it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export DO_NOT_TRACK := 1
+PY := .venv/bin/python
+UV_VERSION := 0.13.8
+XDIST ?= 2
+
+.PHONY: help setup demo test check docs bench-register bench-start bench-logs bench-kill
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: .venv/ready ## make .venv from the pinned versions, with compiled bytecode
+
+.venv/ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv (once; again when the pins change) ..."
+	@test -x $(PY) || python3 -m venv --without-pip .venv
+	@test -x .venv/tools/bin/uv || python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+	  --target .venv/tools uv==$(UV_VERSION)
+	@.venv/tools/bin/uv pip install --quiet --python $(PY) --compile-bytecode -c constraints.txt -e '.[all]' --group dev
+	@touch $@
+
+demo: setup ## a notebook registers a flow, it runs, its log is sealed (ONCE=1: then stop)
+	@$(PY) examples/demo.py $(if $(ONCE),--once)
+
+test: setup ## everything: gates, unit, contract, integration, packaging, examples
+	@bash tests/prerequisites.sh
+	@$(MAKE) --no-print-directory check-static
+	@$(PY) -m pytest -n $(XDIST) --dist worksteal tests
+
+check: setup ## format, lint, types, import contracts, unit tests: under two minutes
+	@$(MAKE) --no-print-directory check-static
+	@$(PY) -m pytest -n $(XDIST) -m 'not slow' tests/unit tests/packaging
+
+.PHONY: check-static
+check-static: | build
+	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+
+docs: setup ## regenerate what docs/reference says of settings, commands, routes and errors
+	@$(PY) -m tests.packaging.reference --write
+
+bench-register bench-start bench-logs bench-kill: setup ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
+	@$(PY) -m tests.benchmarks.$(subst bench-,,$@)
+
+build:
+	@mkdir -p build
