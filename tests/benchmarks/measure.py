@@ -22,7 +22,7 @@ class Figure:
     bar: str
     """What we want of ours, for the table."""
     ours: list[float] = field(default_factory=list)
-    stock: list[float] | None = None
+    stock: list[float] = field(default_factory=list)
 
 
 def summary(samples: list[float]) -> dict[str, float | int]:
@@ -36,7 +36,7 @@ def summary(samples: list[float]) -> dict[str, float | int]:
     }
 
 
-def _cell(samples: list[float] | None) -> str:
+def _cell(samples: list[float]) -> str:
     if not samples:
         return "-"
     s = summary(samples)

@@ -1,4 +1,4 @@
-"""What an import costs, seen from a fresh process: import contracts cannot see what comes late or by others."""
+"""What an import costs, in a fresh process: contracts cannot see what comes late or through others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,28 @@ import sys
 
 import pytest
 
-HEAVY = {"prefect", "sqlalchemy", "alembic", "fastapi", "starlette", "uvicorn", "distributed", "kubernetes", "cryptography"}
+HEAVY = {
+    "prefect",
+    "sqlalchemy",
+    "alembic",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "distributed",
+    "kubernetes",
+    "cryptography",
+}
 LIGHT_TOO = {"pydantic", "requests", "httpx", "click", "asyncio", "psutil", "cloudpickle"}
 
 
 def loaded_by(statement: str) -> set[str]:
     """Top-level names of the modules that a fresh interpreter holds after `statement`."""
-    code = f"import sys, json; {statement}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    code = (
+        f"import sys, json; {statement}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -31,7 +31,19 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv = tmp_path_factory.mktemp("bare") / "venv"
     run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, venv)
     python = venv / "bin" / "python"
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, "-c", ROOT / "constraints.txt", wheel)
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "-c",
+        ROOT / "constraints.txt",
+        wheel,
+    )
     return venv / "bin"
 
 
@@ -48,7 +60,11 @@ def test_help_works_without_extras(bare: Path) -> None:
 
 def test_every_command_shows_its_help_without_extras(bare: Path) -> None:
     listing = run(bare / "prefect-platform", "--help").partition("Commands:")[2]
-    names = [line.split()[0] for line in listing.splitlines() if line.startswith("  ") and not line.startswith("   ")]
+    names = [
+        line.split()[0]
+        for line in listing.splitlines()
+        if line.startswith("  ") and not line.startswith("   ")
+    ]
     assert "up" in names
     for name in names:
         assert "Usage: prefect-platform" in run(bare / "prefect-platform", name, "--help")

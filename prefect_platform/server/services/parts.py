@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.db.engine import Database
+from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
@@ -51,7 +53,7 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._wakeups.remove(self._key, self._event)
 
-    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - a wait that ends is the point
+    async def wait(self, timeout: float) -> bool:
         """Whether the key was told of within `timeout` seconds."""
         try:
             await asyncio.wait_for(self._event.wait(), timeout)
@@ -71,6 +73,16 @@ def work_key(project_id: str) -> str:
 
 
 @dataclass(frozen=True)
+class KnownCaller:
+    """A token that was looked up a moment ago, so that not every append asks the database."""
+
+    caller: Caller
+    until: float
+    """Uptime after which the database is asked again."""
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Parts:
     config: ServerConfig
     installation_id: str
@@ -81,3 +93,5 @@ class Parts:
     """Of the `default` project, and so far of every project."""
     clock: Clock
     wakeups: Wakeups = field(default_factory=Wakeups)
+    known_callers: dict[str, KnownCaller] = field(default_factory=dict)
+    """By hash of the secret; filled and emptied by `services.tokens` alone."""

@@ -1,0 +1,107 @@
+"""Both examples, executed by a real kernel against a real platform, and checked to the value."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from prefect_platform.client.api import PlatformClient
+
+from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.wire.runs import Run, Status
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory):
+    with embedded(tmp_path_factory.mktemp("examples")) as running:
+        yield running
+
+
+def execute(
+    platform: Embedded, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> nbformat.NotebookNode:
+    """Run a notebook as a user would: in its own folder, with only the profile to find the platform."""
+    for key, value in platform.environment.items():
+        if key.startswith(("XDG_", "PREFECT_PLATFORM_")):
+            monkeypatch.setenv(key, value)
+    notebook = nbformat.read(folder / name, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
+def printed(notebook: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def last_run(client: PlatformClient, flow: str) -> Run:
+    """The newest run of a flow, once it is over."""
+
+    def ended() -> Run | None:
+        runs = [run for run in client.runs.list("default").items if run.flow_name == flow]
+        return (
+            runs[0] if runs and runs[0].status in {Status.SUCCEEDED, Status.FAILED, Status.CRASHED} else None
+        )
+
+    return until(ended, 120, f"a finished run of {flow}")
+
+
+def log_text(client: PlatformClient, run: Run) -> str:
+    sources = client.logs.sources(run.id)
+    assert {source.source for source in sources} >= {"launcher", "flow"}
+    assert all(source.sealed_at and source.sha256 and not source.gaps for source in sources)
+    flow = next(source for source in sources if source.source == "flow")
+    return client.logs.raw(flow.workload_id, "flow").decode()
+
+
+def test_first_flow(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(EXAMPLES / "01-first-flow", tmp_path / "nb")
+    notebook = execute(platform, folder, "first_flow.ipynb", monkeypatch)
+    client = platform.client()
+    run = last_run(client, "hello")
+    assert run.status == Status.SUCCEEDED, run.reason
+    lines = [line for line in log_text(client, run).splitlines() if line.startswith("Hello")]
+    assert lines == [f"Hello Hello, {name}!" for name in ("Ada", "Grace", "Katherine")]
+    assert "Hello Hello, Katherine!" in printed(notebook), "the cell follows the log"
+
+
+def test_flight_delays(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(EXAMPLES / "02-flight-delays", tmp_path / "nb")
+    execute(platform, folder, "flight_delays.ipynb", monkeypatch)
+    client = platform.client()
+    run = last_run(client, "flight-delays")
+    assert run.status == Status.SUCCEEDED, run.reason
+    text = log_text(client, run)
+    assert "336,776 flights read" in text
+    assert "mean arrival delay: 6.8954 minutes over 327,346 flights" in text
+    assert "area under the ROC curve: 0.880" in text
+    assert re.search(r"^F9 +681 +21\.92$", text, re.MULTILINE), "the table of carriers"
+    assert "UserWarning: 9,430 flights were cancelled or diverted" in text, "warnings arrive"
+    assert re.search(r"^python \d+\.\d+", text, re.MULTILINE), "what a subprocess prints arrives"
+
+    flow = client.flows.find("default", "flight-delays")
+    assert flow is not None
+    assert [(d.name, d.version_number) for d in flow.deployments] == [("nightly", 1)]
+
+
+def test_the_same_notebook_in_a_new_kernel_is_the_same_version_and_its_cache_is_hit(
+    platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(EXAMPLES / "02-flight-delays", tmp_path / "nb")
+    for _ in range(2):
+        execute(platform, folder, "flight_delays.ipynb", monkeypatch)
+    client = platform.client()
+    flow = client.flows.find("default", "flight-delays")
+    assert flow is not None
+    assert flow.latest_version == 1
+    run = last_run(client, "flight-delays")
+    text = log_text(client, run)
+    assert "flights read" not in text, "the second run takes the table from the cache"
+    assert "area under the ROC curve: 0.880" in text
