@@ -160,9 +160,8 @@ def main() -> None:
             verdicts = campaign(platform, folder, choose)
     every = [verdict for part in verdicts.values() for verdict in part]
     for part, found in sorted(verdicts.items()):
-        print(
-            f"{part}: {len(found)} runs, {sum(v.lost for v in found)} bytes missing, {sum(v.beyond for v in found)} lost"
-        )
+        missing, beyond = sum(v.lost for v in found), sum(v.beyond for v in found)
+        print(f"{part}: {len(found)} runs, {missing} bytes missing, {beyond} of them lost")
     figure = Figure("bytes_lost", "bytes", "0", ours=[float(sum(v.beyond for v in every))])
     report("kill", [figure])
     if any(v.wrong for v in every) or figure.ours[0]:
