@@ -12,6 +12,7 @@ from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.clock import Clock
+from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
 from prefect_platform.server.stores.logs import LogStore
@@ -93,5 +94,6 @@ class Parts:
     """Of the `default` project, and so far of every project."""
     clock: Clock
     wakeups: Wakeups = field(default_factory=Wakeups)
+    machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)
     """By hash of the secret; filled and emptied by `services.tokens` alone."""

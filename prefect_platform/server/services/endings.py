@@ -1,0 +1,141 @@
+"""Why a workload ended, as one sentence with the cause and the next step. Pure functions.
+
+The order is by who knows best: the infrastructure (out of memory, evicted), then the launcher, then
+what the engine wrote last, then the signal or the exit code.
+"""
+
+from __future__ import annotations
+
+import re
+import signal as signals
+from dataclasses import dataclass
+
+from prefect_platform.errors import foreign
+
+_EXCEPTION = re.compile(
+    r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|NotFound|Warning))(?:: (.*))?$"
+)
+_MISSING_MODULE = re.compile(r"No module named '([^']+)'")
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Everything that is known of an end."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    receipt: str | None = None
+    reason: str | None = None
+    """The launcher's or the infrastructure's own sentence."""
+    last_lines: str | None = None
+    ran: bool = False
+    """Whether user code had started."""
+    interpreter: str = "python"
+    memory_bytes: int = GIB
+    peak_memory_bytes: int | None = None
+    cancelled_by: str | None = None
+    cancel_reason: str | None = None
+    grace_seconds: float = 30.0
+
+
+def sentence(ending: Ending) -> str | None:
+    """Why it ended; None where there is nothing to explain."""
+    receipt = (ending.receipt or "").upper()
+    if receipt == "COMPLETED":
+        return None
+    if receipt in {"PAUSED", "SCHEDULED"} and not ending.cancelled_by:
+        return "The run is suspended: it goes on as a new attempt when Prefect resumes it."
+    if ending.cancelled_by and receipt not in {"FAILED", "CRASHED"}:
+        return _cancelled(ending)
+    if ending.reason:
+        return ending.reason
+    if receipt:
+        return _reported(receipt, ending)
+    if ending.signal:
+        return _signalled(ending)
+    return _exited(ending) if ending.ran else _never_started(ending)
+
+
+def last_exception(last_lines: str | None) -> str | None:
+    """The last line that names an exception, as Python prints it at the end of a traceback."""
+    for line in reversed((last_lines or "").splitlines()):
+        if _EXCEPTION.match(line.strip()):
+            return foreign(line)
+    return None
+
+
+def _cancelled(ending: Ending) -> str:
+    why = f": {ending.cancel_reason}" if ending.cancel_reason not in (None, "", "cancelled") else ""
+    text = f"Cancelled by {ending.cancelled_by}{why}."
+    if ending.signal == signals.SIGKILL:
+        text += f" It had not ended {ending.grace_seconds:g} s after it was asked to, and was killed."
+    return text
+
+
+def _reported(receipt: str, ending: Ending) -> str:
+    error = last_exception(ending.last_lines)
+    if receipt == "FAILED":
+        return f"The flow failed: {error}" if error else "The flow failed; the end of its log says where."
+    if receipt == "CRASHED":
+        return (
+            f"Prefect recorded a crash: {error}"
+            if error
+            else "The flow ended its own process (sys.exit, or a signal) and Prefect recorded a crash; "
+            "let the flow return or raise instead."
+        )
+    return f"The engine ended while Prefect still says {receipt.lower()}; an agent settles it."
+
+
+def _signalled(ending: Ending) -> str:
+    number = ending.signal or 0
+    try:
+        name = signals.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    subject = "The run was killed" if ending.ran else "The run was killed before user code started,"
+    return f"{subject} by {name}{_advice(name, ending)}"
+
+
+def _advice(name: str, ending: Ending) -> str:
+    if name == "SIGKILL":
+        declared = f"{ending.memory_bytes / GIB:.1f} GiB"
+        peak = f", it had used {ending.peak_memory_bytes / GIB:.1f}" if ending.peak_memory_bytes else ""
+        return (
+            f", not by the platform: usually the kernel, out of memory (declared {declared}{peak}). "
+            "See the kernel's log (dmesg), or register the flow with more memory."
+        )
+    if name in {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}:
+        return ": native code in one of its libraries failed. Set PYTHONFAULTHANDLER=1 to see where."
+    return ", sent by something other than the platform. Start the run again if that was not meant."
+
+
+def _exited(ending: Ending) -> str:
+    if ending.exit_code is None:
+        return "The launcher was lost, and nothing says how the run ended. Start it again."
+    how = f"with exit code {ending.exit_code} before the flow had finished"
+    if ending.exit_code == 0:
+        return f"The process ended {how}: something called os._exit(0). Let the flow return instead."
+    error = last_exception(ending.last_lines)
+    if error:
+        return f"The process ended {how}: {error}"
+    return (
+        f"The process ended {how}, without Python's usual end (os._exit, or a native library). "
+        "The end of the log may say more."
+    )
+
+
+def _never_started(ending: Ending) -> str:
+    error = last_exception(ending.last_lines)
+    missing = _MISSING_MODULE.search(error or "")
+    if error and missing:
+        return (
+            f"{error}: install it in {ending.interpreter}, or register again from an environment that has it."
+        )
+    if error:
+        return f"The flow could not be loaded: {error}. Correct it and register again."
+    lines = [line for line in (ending.last_lines or "").splitlines() if line.strip()]
+    if ending.exit_code is None:
+        return "The launcher was lost before user code started. Start the run again."
+    said = f": {foreign(lines[-1])}" if lines else ", and it said nothing"
+    return f"The engine ended with exit code {ending.exit_code} before user code started{said}."

@@ -1,0 +1,25 @@
+"""`Machine`: what this process knows of the room for workloads. The controller writes it, services read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Machine:
+    """Memory is hard, cores are soft. Nothing fits until the controller has looked once."""
+
+    known: bool = False
+    """Whether the controller has asked its backend yet."""
+    bounded: bool = True
+    """False where the infrastructure queues by itself what does not fit."""
+    cores: float = 0.0
+    memory_bytes: int = 0
+    draining: bool = False
+    """The platform is being stopped: it takes nothing new."""
+
+    def set(self, cores: float, memory_bytes: int) -> None:
+        self.known, self.bounded, self.cores, self.memory_bytes = True, True, cores, memory_bytes
+
+    def set_unbounded(self) -> None:
+        self.known, self.bounded = True, False

@@ -1,0 +1,38 @@
+"""The tokens of a workload: one for its launcher, a weaker one for the user's code.
+
+A start that is resumed issues another launcher token, because the first was never stored; whichever
+the launcher claims with stays, and every other one ends there. User code's token ends with the run,
+the launcher's when the infrastructure of the workload is gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.server.db.tables import TokenRow, WorkloadRow
+from prefect_platform.server.services import tokens
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.tokens import TokenKind
+
+
+async def issue(session: AsyncSession, parts: Parts, row: WorkloadRow, kind: TokenKind) -> str:
+    """A fresh token of this kind for a workload; the secret itself, which is stored nowhere."""
+    _, secret = await tokens.issue(
+        session, parts, kind=kind, label=row.id, project_id=row.project_id, subject_id=row.id
+    )
+    return secret
+
+
+async def revoke(
+    session: AsyncSession, workload_id: str, kind: TokenKind, at: datetime, *, keep: str | None = None
+) -> None:
+    """End every token of this kind that a workload has, except the one whose id is `keep`."""
+    statement = update(TokenRow).where(
+        TokenRow.subject_id == workload_id, TokenRow.kind == kind.value, TokenRow.revoked_at.is_(None)
+    )
+    if keep is not None:
+        statement = statement.where(TokenRow.id != keep)
+    await session.execute(statement.values(revoked_at=at))
