@@ -31,18 +31,17 @@ class Steps:
     """Names each step as it begins and tells how long it took."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str, float]] = []
+        self.began: float | None = None
 
     def begin(self, name: str) -> None:
         self.end()
         print(f"\n== {name}", flush=True)
-        self.taken.append((name, time.monotonic()))
+        self.began = time.monotonic()
 
     def end(self) -> None:
-        if self.taken:
-            name, start = self.taken[-1]
-            self.taken[-1] = (name, start)
-            print(f"   {time.monotonic() - start:.1f} s", flush=True)
+        if self.began is not None:
+            print(f"   {time.monotonic() - self.began:.1f} s", flush=True)
+        self.began = None
 
 
 def execute(platform: Embedded) -> None:
@@ -99,14 +98,17 @@ def addresses(platform: Embedded, run: RunDetail) -> None:
 
 def wait_for_interrupt() -> None:
     print("\nThe platform stays up. Ctrl-C stops it.", flush=True)
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("Stopping ...", flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="A notebook, a schedule, a run and its sealed log.")
     parser.add_argument("--once", action="store_true", help="stop at the end instead of waiting for Ctrl-C")
     options = parser.parse_args()
-    signal.pthread_sigmask(signal.SIG_BLOCK, set() if options.once else {signal.SIGINT, signal.SIGTERM})
     shutil.rmtree(HOME, ignore_errors=True)
     steps = Steps()
     steps.begin("Start Prefect, the platform and an agent (prefect-platform up)")

