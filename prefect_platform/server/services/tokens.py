@@ -167,7 +167,12 @@ async def create(parts: Parts, caller: Caller, request: TokenCreate) -> TokenCre
             project_id=project.id if project else None,
             expires_at=expires_at,
         )
-    return TokenCreated(**_fields(row, project.name if project else None), secret=secret)
+    return shown_once(row, secret, project.name if project else None)
+
+
+def shown_once(row: TokenRow, secret: str, project: str | None = None) -> TokenCreated:
+    """The answer that carries the secret itself."""
+    return TokenCreated.model_validate({**_fields(row, project), "secret": secret})
 
 
 async def _limit(session: AsyncSession, caller: Caller, project: str | None) -> ProjectRow | None:
@@ -188,7 +193,8 @@ async def listing(parts: Parts, caller: Caller, cursor: str | None, limit: int |
         )
         names = await projects.names(session, {row.project_id for row in rows if row.project_id})
     return Page[Token](
-        items=[Token(**_fields(row, names.get(row.project_id or ""))) for row in rows], cursor=following
+        items=[Token.model_validate(_fields(row, names.get(row.project_id or ""))) for row in rows],
+        cursor=following,
     )
 
 
