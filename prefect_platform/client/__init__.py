@@ -1,1 +1,4 @@
-"""How everyone else talks to the platform: one synchronous HTTP client."""
+"""How notebooks, agents and the command line talk to the platform: one synchronous implementation.
+
+`settings` alone loads neither requests nor pydantic, so that asking where the platform is costs nothing.
+"""

@@ -1,0 +1,85 @@
+"""`PlatformClient`: every call of the platform, grouped by what it is about. Answers are wire models."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from prefect_platform.client.agents import Agents
+from prefect_platform.client.attempts import Attempts
+from prefect_platform.client.flows import Flows
+from prefect_platform.client.logs import Logs
+from prefect_platform.client.projects import Projects
+from prefect_platform.client.retries import ONCE, Retries, Timeouts
+from prefect_platform.client.runs import Runs
+from prefect_platform.client.tokens import Tokens
+from prefect_platform.client.transport import Transport
+from prefect_platform.names import DEFAULT_PROJECT
+from prefect_platform.wire.installation import Installation, Readiness
+from prefect_platform.wire.runs import Capacity
+from prefect_platform.wire.tokens import Me
+
+
+class ShutdownRequest(BaseModel):
+    """How long open runs may take to end, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    grace_seconds: float
+
+
+class PlatformClient:
+    """One platform, as one user or agent. Safe to use from several threads; may be used with `with`."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        project: str = DEFAULT_PROJECT,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+    ) -> None:
+        self.url = url
+        self.project = project
+        """The project that callers use when their user names none."""
+        self.transport = Transport(url, token, timeouts=timeouts, retries=retries)
+        self.flows = Flows(self.transport)
+        self.runs = Runs(self.transport)
+        self.logs = Logs(self.transport)
+        self.agents = Agents(self.transport)
+        self.attempts = Attempts(self.transport)
+        self.projects = Projects(self.transport)
+        self.tokens = Tokens(self.transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"PlatformClient({self.url!r}, project={self.project!r})"
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def me(self) -> Me:
+        return self.transport.call("GET", "/api/v1/me", Me)
+
+    def installation(self) -> Installation:
+        return self.transport.call("GET", "/api/v1/installation", Installation)
+
+    def capacity(self) -> Capacity:
+        """Room for attempts now."""
+        return self.transport.call("GET", "/api/v1/capacity", Capacity)
+
+    def ready(self) -> Readiness:
+        """What the platform says of itself and of what it needs; asked once, ready or not."""
+        return self.transport.call("GET", "/ready", Readiness, retries=ONCE, accept=frozenset({503}))
+
+    def shutdown(self, grace_seconds: float, *, wait: float = 0.0) -> None:
+        """Cancel every open run of this platform and record it, before its processes are ended."""
+        body = ShutdownRequest(grace_seconds=grace_seconds)
+        self.transport.call("POST", "/api/v1/shutdown", NoneType, body=body, wait=wait, retries=ONCE)
