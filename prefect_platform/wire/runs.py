@@ -190,6 +190,12 @@ class Capacity(Answer):
     queued: int
 
 
+class ClaimRequest(Request):
+    """A launcher asks for its spec; again with the same id after a lost answer."""
+
+    launcher_id: Identifier
+
+
 class StepReport(Request):
     """The launcher tells of one step; `running` also moves the workload's status."""
 

@@ -48,8 +48,10 @@ def sentence(ending: Ending) -> str | None:
         return "The run is suspended: it goes on as a new attempt when Prefect resumes it."
     if ending.cancelled_by and receipt not in {"FAILED", "CRASHED"}:
         return _cancelled(ending)
-    if ending.reason:
-        return ending.reason
+    return ending.reason or _found(receipt, ending)
+
+
+def _found(receipt: str, ending: Ending) -> str:
     if receipt:
         return _reported(receipt, ending)
     if ending.signal:
@@ -93,8 +95,8 @@ def _signalled(ending: Ending) -> str:
         name = signals.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    subject = "The run was killed" if ending.ran else "The run was killed before user code started,"
-    return f"{subject} by {name}{_advice(name, ending)}"
+    before = "" if ending.ran else ", before user code started"
+    return f"The run was killed by {name}{before}{_advice(name, ending)}"
 
 
 def _advice(name: str, ending: Ending) -> str:

@@ -1,4 +1,4 @@
-"""`Machine`: what this process knows of the room for workloads. The controller writes it, services read it."""
+"""`Machine`: the room for workloads as this process knows it. The controller writes it, services read."""
 
 from __future__ import annotations
 

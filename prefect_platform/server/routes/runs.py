@@ -1,0 +1,61 @@
+"""Runs, for people: start, list, look, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+
+from prefect_platform.server.auth import allow, parts_of
+from prefect_platform.server.services import runs
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.base import Page
+from prefect_platform.wire.flows import RunRequest
+from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, Status
+from prefect_platform.wire.tokens import TokenKind
+
+router = APIRouter(tags=["runs"])
+
+PartsHere = Annotated[Parts, Depends(parts_of)]
+User = Annotated[Caller, Depends(allow(TokenKind.USER))]
+
+
+@router.post("/flows/{flow_id}/runs", status_code=201)
+async def start(
+    parts: PartsHere,
+    caller: User,
+    flow_id: str,
+    request: RunRequest,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Run:
+    """Start a deployment of a flow now, or at a time."""
+    return await runs.start(parts, caller, flow_id, request, idempotency_key)
+
+
+@router.get("/projects/{project}/runs")
+async def listing(
+    parts: PartsHere,
+    caller: User,
+    project: str,
+    flow: str | None = None,
+    status: Status | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Run]:
+    """Runs of a project, newest first. `flow` is a flow's name or id."""
+    return await runs.listing(parts, caller, project, flow, status, cursor, limit)
+
+
+@router.get("/runs/{run_id}")
+async def show(parts: PartsHere, caller: User, run_id: str) -> RunDetail:
+    """One run with all its attempts."""
+    return await runs.show(parts, caller, run_id)
+
+
+@router.post("/runs/{run_id}/cancel")
+async def cancel(
+    parts: PartsHere, caller: User, run_id: str, request: CancelRequest | None = None
+) -> RunDetail:
+    """End a run, here and in Prefect."""
+    return await runs.cancel(parts, caller, run_id, request or CancelRequest())

@@ -1,0 +1,133 @@
+"""Agents: who they are, what they last said, and the work pool that they serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import NotFound
+from prefect_platform.names import new_id, work_pool_name
+from prefect_platform.server.db.tables import AgentRow, ProjectRow
+from prefect_platform.server.services import projects, tokens
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.paging import page
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
+from prefect_platform.wire.base import Page
+from prefect_platform.wire.tokens import TokenKind
+
+
+async def listing(
+    parts: Parts, caller: Caller, project: str, cursor: str | None, limit: int | None
+) -> Page[Agent]:
+    async with parts.database.reader() as session:
+        owner = await projects.member(session, caller, project)
+        rows, following = await page(
+            session, select(AgentRow).where(AgentRow.project_id == owner.id), [AgentRow.id], cursor, limit
+        )
+    return Page[Agent](items=[_view(row, owner) for row in rows], cursor=following)
+
+
+async def create(parts: Parts, caller: Caller, project: str, request: AgentCreate) -> AgentCreated:
+    """An agent of this name with a new token. Again: the same agent, with a further token."""
+    try:
+        return await _create(parts, caller, project, request)
+    except IntegrityError:  # another call made it meanwhile: now it is there
+        return await _create(parts, caller, project, request)
+
+
+async def _create(parts: Parts, caller: Caller, project: str, request: AgentCreate) -> AgentCreated:
+    async with parts.database.session() as session:
+        owner = await projects.member(session, caller, project)
+        row = await session.scalar(
+            select(AgentRow).where(AgentRow.project_id == owner.id, AgentRow.name == request.name)
+        )
+        if row is None:
+            at = parts.clock.now()
+            row = AgentRow(id=new_id("ag"), project_id=owner.id, name=request.name, created_at=at)
+            session.add(row)
+            await session.flush()
+        _, secret = await tokens.issue(
+            session, parts, kind=TokenKind.AGENT, label=row.name, project_id=owner.id, subject_id=row.id
+        )
+    return AgentCreated(**_view(row, owner).model_dump(), token=secret)
+
+
+async def report(parts: Parts, caller: Caller, request: AgentReport) -> Agent:
+    """What the calling agent says of itself."""
+    async with parts.database.session() as session:
+        row = await _self(session, caller)
+        row.report = request.model_dump(mode="json")
+        row.last_seen_at = parts.clock.now()
+        owner = await projects.reachable(session, caller, row.project_id)
+    return _view(row, owner)
+
+
+async def _self(session: AsyncSession, caller: Caller) -> AgentRow:
+    row = await session.get(AgentRow, caller.subject_id or "")
+    if row is None:
+        raise NotFound("The agent of this token is gone: create it again with `prefect-platform up`.")
+    return row
+
+
+def work_pool(parts: Parts) -> WorkPool:
+    """The Prefect work pool of this installation, with the form for what a deployment may set."""
+    return WorkPool(name=work_pool_name(parts.installation_id), base_job_template=_template(parts))
+
+
+def _template(parts: Parts) -> dict[str, Any]:
+    properties = _properties(parts)
+    return {
+        "job_configuration": {name: f"{{{{ {name} }}}}" for name in properties},
+        "variables": {
+            "type": "object",
+            # Prefect checks misspelled job variables only where nothing else is allowed.
+            "additionalProperties": False,
+            "required": ["flow_version_id"],
+            "properties": properties,
+        },
+    }
+
+
+def _properties(parts: Parts) -> dict[str, Any]:
+    runs = parts.config.runs
+    return {
+        "flow_version_id": {
+            "type": "string",
+            "title": "Flow version",
+            "description": "The version that runs; `register` writes it.",
+        },
+        "project": {
+            "type": "string",
+            "title": "Project",
+            "description": "The platform's project that owns the flow.",
+        },
+        "cores": {
+            "type": "number",
+            "title": "Cores",
+            "description": "Cores that one run declares.",
+            "exclusiveMinimum": 0,
+            "default": runs.default_cores,
+        },
+        "memory_bytes": {
+            "type": "integer",
+            "title": "Memory",
+            "description": "Bytes of memory that one run declares.",
+            "exclusiveMinimum": 0,
+            "default": runs.default_memory_bytes,
+        },
+    }
+
+
+def _view(row: AgentRow, owner: ProjectRow) -> Agent:
+    return Agent(
+        id=row.id,
+        name=row.name,
+        project=owner.name,
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+        report=None if row.report is None else AgentReport.model_validate(row.report),
+    )

@@ -1,0 +1,250 @@
+"""Attempts: made once for each Pending state that an agent won, settled once Prefect has spoken.
+
+Whatever an agent sends may come twice: each call does its work once and answers the same again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import Conflict, NotFound, Unavailable
+from prefect_platform.names import new_id
+from prefect_platform.server.db.tables import (
+    AttemptRow,
+    DeploymentRow,
+    FlowVersionRow,
+    RunRow,
+    TransitionRow,
+    WorkloadRow,
+)
+from prefect_platform.server.services import ends, projects, settlement, workload_views, workloads
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.flows import VersionSettings
+from prefect_platform.wire.runs import (
+    FINAL,
+    Attempt,
+    AttemptRequest,
+    CancelRequest,
+    Settlement,
+    Status,
+    Target,
+    WorkloadKind,
+)
+
+TRIES = 5
+"""Tries of a creation that races with another for the same flow run."""
+
+BY_PREFECT = "Prefect"
+"""Who cancelled, where a cancel came from Prefect's side: no agent has to tell Prefect of it."""
+
+
+async def create(parts: Parts, caller: Caller, request: AttemptRequest) -> Attempt:
+    """The attempt for one Pending state of a flow run: made now, or the one that is there.
+
+    Raises:
+        NotFound: this project knows no such flow version.
+        Unavailable: the platform is being stopped.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            async with parts.database.session() as session:
+                view = await _create(session, parts, caller, request)
+            break
+        except IntegrityError:  # another call made the run or the attempt meanwhile: look again
+            if not left:
+                raise
+    workloads.tell(parts, str(caller.project_id))
+    return view
+
+
+async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: AttemptRequest) -> Attempt:
+    version = await _version(session, caller, request)
+    at = parts.clock.now()
+    run = await _run(session, version, request, at)
+    found = await session.scalar(
+        select(AttemptRow).where(
+            AttemptRow.run_id == run.id, AttemptRow.pending_state_id == request.pending_state_id
+        )
+    )
+    if found is not None:
+        return await workload_views.attempt(session, found)
+    if parts.machine.draining:
+        raise Unavailable("The platform is being stopped and takes no new attempts.")
+    row = _workload(version, await _priority(session, request), at)
+    session.add(row)
+    await session.flush()
+    session.add(TransitionRow(workload_id=row.id, status=row.status, at=at, actor=caller.name, reason=None))
+    attempt = _attempt(run, row, caller, request)
+    session.add(attempt)
+    await session.flush()
+    return await workload_views.attempt(session, attempt)
+
+
+async def _version(session: AsyncSession, caller: Caller, request: AttemptRequest) -> FlowVersionRow:
+    version = await session.get(FlowVersionRow, request.flow_version_id)
+    if version is None or version.project_id != caller.project_id:
+        raise NotFound(
+            f"Flow run {request.flow_run_name!r} asks for flow version {request.flow_version_id!r}, which "
+            "this platform does not have in this project: it was registered with another installation or "
+            "project, or deleted. Register the flow again here."
+        )
+    return version
+
+
+async def _run(
+    session: AsyncSession, version: FlowVersionRow, request: AttemptRequest, at: datetime
+) -> RunRow:
+    run = await session.get(RunRow, request.flow_run_id, with_for_update=True, populate_existing=True)
+    if run is None:
+        run = RunRow(
+            id=request.flow_run_id,
+            project_id=version.project_id,
+            flow_id=version.flow_id,
+            version_id=version.id,
+            deployment_name=await _deployment_name(session, version, request),
+            name=request.flow_run_name,
+            parent_run_id=request.parent_flow_run_id,
+            started_by=request.started_by,
+            attempts=0,
+            created_at=at,
+        )
+        session.add(run)
+        await session.flush()
+    if run.project_id != version.project_id:
+        raise NotFound(f"Flow run {run.id} belongs to another project of this platform.")
+    return run
+
+
+async def _deployment_name(
+    session: AsyncSession, version: FlowVersionRow, request: AttemptRequest
+) -> str | None:
+    found: str | None = await session.scalar(
+        select(DeploymentRow.name).where(
+            DeploymentRow.flow_id == version.flow_id,
+            DeploymentRow.prefect_deployment_id == request.prefect_deployment_id,
+        )
+    )
+    return found
+
+
+async def _priority(session: AsyncSession, request: AttemptRequest) -> int:
+    """One more than the open parent's, which may hold its room until this one is done."""
+    if request.parent_flow_run_id is None:
+        return 0
+    found = await session.scalar(
+        select(WorkloadRow.priority)
+        .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
+        .where(AttemptRow.run_id == request.parent_flow_run_id, WorkloadRow.ended_at.is_(None))
+        .order_by(WorkloadRow.priority.desc())
+        .limit(1)
+    )
+    return 0 if found is None else int(found) + 1
+
+
+def _workload(version: FlowVersionRow, priority: int, at: datetime) -> WorkloadRow:
+    settings = VersionSettings.model_validate(version.settings)
+    return WorkloadRow(
+        id=new_id("wl"),
+        kind=WorkloadKind.RUN_ATTEMPT.value,
+        project_id=version.project_id,
+        target=Target.RUNNING.value,
+        status=Status.QUEUED.value,
+        cores=settings.cores,
+        memory_bytes=settings.memory_bytes,
+        grace_seconds=settings.grace_seconds,
+        priority=priority,
+        handle={},
+        steps=[],
+        created_at=at,
+    )
+
+
+def _attempt(run: RunRow, row: WorkloadRow, caller: Caller, request: AttemptRequest) -> AttemptRow:
+    """The next attempt of a run, whose row it takes over: what was said of the last one is over."""
+    run.attempts += 1
+    run.version_id = request.flow_version_id
+    run.status, run.prefect_state = Status.QUEUED.value, "Pending"
+    run.reason = run.ended_at = None
+    return AttemptRow(
+        id=new_id("at"),
+        project_id=row.project_id,
+        run_id=run.id,
+        workload_id=row.id,
+        version_id=request.flow_version_id,
+        agent_id=caller.subject_id,
+        number=run.attempts,
+        pending_state_id=request.pending_state_id,
+        expected_start=request.expected_start,
+    )
+
+
+async def show(parts: Parts, caller: Caller, attempt_id: str) -> Attempt:
+    async with parts.database.reader() as session:
+        return await workload_views.attempt(session, await _own(session, caller, attempt_id))
+
+
+async def _own(session: AsyncSession, caller: Caller, attempt_id: str) -> AttemptRow:
+    row = await session.get(AttemptRow, attempt_id)
+    if row is None:
+        raise NotFound(f"There is no attempt {attempt_id!r}, or it is not yours to see.")
+    await projects.reachable(session, caller, row.project_id)
+    return row
+
+
+async def _locked(session: AsyncSession, caller: Caller, attempt_id: str) -> tuple[AttemptRow, WorkloadRow]:
+    attempt = await _own(session, caller, attempt_id)
+    row = await workloads.locked(session, attempt.workload_id)
+    if row is None:
+        raise NotFound(f"Attempt {attempt_id!r} has no workload any more.")
+    await session.refresh(attempt)  # settled by another agent while this one waited for the row
+    return attempt, row
+
+
+async def settle(parts: Parts, caller: Caller, attempt_id: str, request: Settlement) -> Attempt:
+    """What Prefect says of an ended attempt. A final status that it has already stays.
+
+    Raises:
+        Conflict: its processes still run, or it was settled as something else.
+        UsageError: the settlement contradicts itself.
+    """
+    settlement.check(request)
+    async with parts.database.session() as session:
+        attempt, row = await _locked(session, caller, attempt_id)
+        if row.ended_at is None:
+            raise Conflict(
+                f"Attempt {attempt_id} is {row.status} and its processes have not ended: settle it when "
+                "it is listed as unsettled.",
+                status=row.status,
+            )
+        if attempt.settled_at is None:
+            reason = request.reason or (row.end or {}).get("reason")
+            await ends.settle(
+                session,
+                row,
+                attempt,
+                request.status,
+                request.prefect_state_type,
+                request.prefect_state,
+                reason,
+                caller.name,
+                parts.clock.now(),
+            )
+        view = await workload_views.attempt(session, attempt)
+    workloads.tell(parts, attempt.project_id)
+    return view
+
+
+async def cancel(parts: Parts, caller: Caller, attempt_id: str, request: CancelRequest) -> Attempt:
+    """Prefect cancels this attempt, an agent says. No-op for one that has ended."""
+    async with parts.database.session() as session:
+        attempt, row = await _locked(session, caller, attempt_id)
+        if Status(row.status) not in FINAL:
+            workloads.ask_to_stop(row, BY_PREFECT, request.reason)
+        view = await workload_views.attempt(session, attempt)
+    workloads.tell(parts, attempt.project_id)
+    return view

@@ -1,0 +1,105 @@
+"""`LaunchSpec`: everything that a launcher is told, built from the version and the settings.
+
+What a run inherits is decided here and nowhere else. Every secret that goes into the environment is
+also named in `secrets`, so that the launcher keeps it out of the logs.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import Conflict, InternalError
+from prefect_platform.server.config import OrchestratorSettings, ServerConfig
+from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
+from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
+
+PREFECT_LOG_SECONDS = 0.2
+"""How often a run sends its records to Prefect, for who reads them in Prefect's own page."""
+
+
+async def build(
+    session: AsyncSession,
+    parts: Parts,
+    row: WorkloadRow,
+    attempt: AttemptRow,
+    version: FlowVersionRow,
+    token: str,
+) -> LaunchSpec:
+    """The spec of one attempt. `token` is the user code's, and goes into its environment."""
+    code, settings = Code.model_validate(version.code), VersionSettings.model_validate(version.settings)
+    project = await session.get(ProjectRow, row.project_id)
+    if project is None:
+        raise InternalError(f"Workload {row.id} belongs to no project.")
+    orchestrator = parts.config.orchestrator
+    return LaunchSpec(
+        workload_id=row.id,
+        attempt_id=attempt.id,
+        interpreter=settings.python.executable,
+        python_version=settings.python.version,
+        environment=environment(parts.config, project.name, token),
+        secrets=secrets(orchestrator, token),
+        flow_run=FlowRun(
+            id=attempt.run_id,
+            api_url=orchestrator.url,
+            entrypoint=code.entrypoint,
+            authorization=authorization(orchestrator),
+        ),
+        bundle=await _bundle(session, version, code),
+        grace_seconds=row.grace_seconds,
+        memory_bytes=row.memory_bytes,
+        log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
+    )
+
+
+def environment(config: ServerConfig, project: str, token: str) -> dict[str, str]:
+    """Variables of the engine.
+
+    Results stay in a place of the project, so that a cached task is found by its next run.
+    """
+    found = {
+        "PREFECT_API_URL": config.orchestrator.url,
+        "PREFECT_HOME": str(config.data_dir / "prefect-runs"),
+        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(config.data_dir / "results" / project),
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": str(PREFECT_LOG_SECONDS),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PREFECT_PLATFORM_URL": config.public_url,
+        "PREFECT_PLATFORM_PROJECT": project,
+        "PREFECT_PLATFORM_TOKEN": token,
+    }
+    if config.orchestrator.auth_string:
+        found["PREFECT_API_AUTH_STRING"] = config.orchestrator.auth_string
+    if config.orchestrator.api_key:
+        found["PREFECT_API_KEY"] = config.orchestrator.api_key
+    return found
+
+
+def authorization(orchestrator: OrchestratorSettings) -> str | None:
+    """The Authorization header for the Prefect API, if it wants one."""
+    if orchestrator.auth_string:
+        return f"Basic {base64.b64encode(orchestrator.auth_string.encode()).decode()}"
+    return f"Bearer {orchestrator.api_key}" if orchestrator.api_key else None
+
+
+def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
+    """Values that must not appear in any log."""
+    found = [token]
+    if orchestrator.auth_string:
+        found += [orchestrator.auth_string, base64.b64encode(orchestrator.auth_string.encode()).decode()]
+    if orchestrator.api_key:
+        found.append(orchestrator.api_key)
+    return found
+
+
+async def _bundle(session: AsyncSession, version: FlowVersionRow, code: Code) -> Bundle | None:
+    if code.kind is CodeKind.MODULE:
+        return None
+    row = await session.get(BundleRow, (version.project_id, version.code_digest))
+    if row is None:
+        raise Conflict(f"The code of flow version {version.id} was never uploaded: register the flow again.")
+    return Bundle(path=f"/api/v1/flow-versions/{version.id}/bundle", sha256=row.sha256, size=row.size)

@@ -1,0 +1,101 @@
+"""What a launcher does with its workload: claim it, tell its steps, tell its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, UsageError
+from prefect_platform.server.db.tables import WorkloadRow
+from prefect_platform.server.services import ends, launch_specs, workload_tokens, workload_views, workloads
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire import launch
+from prefect_platform.wire.runs import ResultReport, Status, Step, StepReport, Target, Workload
+from prefect_platform.wire.tokens import TokenKind
+
+LAUNCHER = "launcher"
+"""The actor of the moves that a launcher reports."""
+RUNNING_STEP = "running"
+MAX_STEPS = 200
+
+
+async def show(parts: Parts, caller: Caller, workload_id: str) -> Workload:
+    async with parts.database.reader() as session:
+        return await workload_views.workload(session, await workloads.own(session, caller, workload_id))
+
+
+async def claim(parts: Parts, caller: Caller, workload_id: str, launcher_id: str) -> dict[str, Any]:
+    """Give a launcher its spec as JSON. Again for the same launcher, with a new token for user code.
+
+    Raises:
+        AlreadyClaimed: another launcher has it.
+        Conflict: the workload has ended, or is to end before it started.
+    """
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        _claimable(row, launcher_id)
+        at = parts.clock.now()
+        row.launcher_id, row.last_seen_at = launcher_id, at
+        await workloads.move(session, row, Status.STARTING, LAUNCHER, None, at)
+        await workload_tokens.revoke(session, row.id, TokenKind.WORKLOAD, at, keep=caller.token_id)
+        await workload_tokens.revoke(session, row.id, TokenKind.USER_CODE, at)
+        secret = await workload_tokens.issue(session, parts, row, TokenKind.USER_CODE)
+        spec = await _spec(session, parts, row, secret)
+    workloads.tell(parts, row.project_id)
+    return launch.encode(spec)
+
+
+def _claimable(row: WorkloadRow, launcher_id: str) -> None:
+    if row.launcher_id is not None and row.launcher_id != launcher_id:
+        raise AlreadyClaimed(f"Workload {row.id} is claimed by launcher {row.launcher_id}: end this one.")
+    if row.ended_at is not None:
+        raise Conflict(f"Workload {row.id} has ended ({row.status}): there is nothing to launch.")
+    if row.target == Target.STOPPED and row.launcher_id is None:
+        raise Conflict(f"Workload {row.id} was cancelled before it started: there is nothing to launch.")
+
+
+async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: str) -> launch.LaunchSpec:
+    attempt = await workloads.attempt_of(session, row.id)
+    version = await workloads.version_of(session, row.id)
+    if attempt is None or version is None:
+        raise InternalError(f"Workload {row.id} has no attempt to launch.")
+    return await launch_specs.build(session, parts, row, attempt, version, secret)
+
+
+async def step(parts: Parts, caller: Caller, workload_id: str, report: StepReport) -> Workload:
+    """Note one step; `running` also moves the workload. A repeat is noted once."""
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        row.last_seen_at = parts.clock.now()
+        noted = Step(name=report.name, at=report.at, detail=report.detail).model_dump(mode="json")
+        if noted not in row.steps:
+            note(row, noted)
+            if report.name == RUNNING_STEP and row.ended_at is None:
+                await workloads.move(session, row, Status.RUNNING, LAUNCHER, None, row.last_seen_at)
+        view = await workload_views.workload(session, row)
+    workloads.tell(parts, row.project_id)
+    return view
+
+
+def note(row: WorkloadRow, noted: dict[str, Any]) -> None:
+    """Add a step to a locked row.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    if len(row.steps) >= MAX_STEPS:
+        raise UsageError(f"Workload {row.id} has told {MAX_STEPS} steps already; no more are kept.")
+    row.steps = [*row.steps, noted]
+
+
+async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultReport) -> Workload:
+    """The launcher's last word. A repeat changes nothing."""
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        row.last_seen_at = at = parts.clock.now()
+        await ends.end(session, row, report, LAUNCHER, at)
+        view = await workload_views.workload(session, row)
+    workloads.tell(parts, row.project_id)
+    return view

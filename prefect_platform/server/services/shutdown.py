@@ -1,0 +1,93 @@
+"""The end of an embedded platform: open runs are cancelled and recorded, never just left."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import func, select
+
+from prefect_platform.errors import Forbidden, PlatformError
+from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
+from prefect_platform.server.services import workloads
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import WORKLOADS, Parts
+from prefect_platform.wire.shutdown import ShutdownAnswer, ShutdownRequest
+
+REASON = "the platform was stopped"
+RECHECK_SECONDS = 0.5
+SETTLE_SECONDS = 3.0
+"""How long ended attempts may wait for an agent's word, once nothing runs any more."""
+TELL_SECONDS = 10.0
+"""Longest wait for Prefect to hear of one cancel: nobody waits for Ctrl-C much longer."""
+
+
+async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> ShutdownAnswer:
+    """Take nothing new, cancel everything that is open, and wait for its end.
+
+    Raises:
+        Forbidden: the caller is not the installation's administrator.
+    """
+    if not caller.admin:
+        raise Forbidden("Only an administrator of the installation may stop it.")
+    parts.machine.draining = True
+    deadline = parts.clock.uptime() + request.grace_seconds
+    open_runs = await _cancel_all(parts, caller)
+    problems, left = await asyncio.gather(_tell_prefect(parts, open_runs), _ended(parts, deadline))
+    return ShutdownAnswer(cancelled=len(open_runs), still_open=left[0], unsettled=left[1], problems=problems)
+
+
+async def _cancel_all(parts: Parts, caller: Caller) -> list[str]:
+    """Want every open workload ended; the ids of their runs."""
+    async with parts.database.session() as session:
+        found = await session.execute(
+            select(WorkloadRow, AttemptRow.run_id)
+            .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
+            .where(WorkloadRow.ended_at.is_(None))
+            .with_for_update(of=WorkloadRow)
+        )
+        runs = []
+        for row, run_id in found:
+            workloads.ask_to_stop(row, caller.name, REASON)
+            runs.append(run_id)
+    parts.wakeups.notify(WORKLOADS)
+    return runs
+
+
+async def _tell_prefect(parts: Parts, run_ids: list[str]) -> list[str]:
+    async def tell(run_id: str) -> str | None:
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await parts.orchestrator.cancel_run(run_id, REASON)
+        except PlatformError as error:
+            return f"Prefect was not told that run {run_id} is cancelled: {error.message}"
+        except TimeoutError:
+            return f"Prefect was not told that run {run_id} is cancelled: no answer in {TELL_SECONDS:g} s."
+        return None
+
+    return [problem for problem in await asyncio.gather(*map(tell, run_ids)) if problem]
+
+
+async def _ended(parts: Parts, deadline: float) -> tuple[int, int]:
+    """Wait until every workload has ended and is settled; how many had not, and were not, at `deadline`."""
+    with parts.wakeups.listen(WORKLOADS) as listener:
+        while True:
+            left = await _left(parts)
+            if not left[0]:
+                deadline = min(deadline, parts.clock.uptime() + SETTLE_SECONDS)
+            remaining = deadline - parts.clock.uptime()
+            if not any(left) or remaining <= 0:
+                return left
+            await listener.wait(min(remaining, RECHECK_SECONDS))
+
+
+async def _left(parts: Parts) -> tuple[int, int]:
+    unsettled = (
+        select(func.count())
+        .select_from(AttemptRow)
+        .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
+        .where(AttemptRow.settled_at.is_(None))
+    )
+    async with parts.database.reader() as session:
+        running = await session.scalar(unsettled.where(WorkloadRow.ended_at.is_(None)))
+        ended = await session.scalar(unsettled.where(WorkloadRow.ended_at.is_not(None)))
+    return running or 0, ended or 0

@@ -1,0 +1,76 @@
+"""What agents have to act on. Computed from rows each time, so nothing is lost with an agent.
+
+Any agent of a project may settle what another one of it started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
+from prefect_platform.server.services import workload_views
+from prefect_platform.server.services.attempts import BY_PREFECT
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts, work_key
+from prefect_platform.wire.runs import Attempt, Work
+
+MAX_WAIT_SECONDS = 30.0
+RECHECK_SECONDS = 2.0
+"""What another replica wrote is seen after this long: it cannot wake this one."""
+MAX_UNSETTLED = 200
+"""Oldest first; the rest follow when these are settled."""
+
+
+class _Entry(NamedTuple):
+    attempt: AttemptRow
+    status: str
+    ended: bool
+    cancelled_by: str | None
+
+
+async def work(parts: Parts, caller: Caller, after: str | None, wait: float) -> Work:
+    """What there is to do, at once if it is not what `after` names, else when it changes or after `wait`."""
+    project_id = str(caller.project_id)
+    deadline = parts.clock.uptime() + min(max(wait, 0.0), MAX_WAIT_SECONDS)
+    with parts.wakeups.listen(work_key(project_id)) as listener:
+        while True:
+            async with parts.database.reader() as session:
+                entries = await _entries(session, project_id)
+                cursor = _cursor(entries)
+                left = deadline - parts.clock.uptime()
+                if cursor != after or left <= 0:
+                    return await _answer(session, entries, cursor)
+            await listener.wait(min(left, RECHECK_SECONDS))
+
+
+async def _entries(session: AsyncSession, project_id: str) -> list[_Entry]:
+    found = await session.execute(
+        select(AttemptRow, WorkloadRow.status, WorkloadRow.ended_at, WorkloadRow.cancel_requested_by)
+        .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
+        .where(AttemptRow.project_id == project_id, AttemptRow.settled_at.is_(None))
+        .order_by(AttemptRow.id)
+    )
+    return [_Entry(attempt, status, ended is not None, by) for attempt, status, ended, by in found]
+
+
+def _cursor(entries: Sequence[_Entry]) -> str:
+    text = "\n".join(f"{e.attempt.id} {e.status} {e.ended} {e.cancelled_by or ''}" for e in entries)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+async def _answer(session: AsyncSession, entries: Sequence[_Entry], cursor: str) -> Work:
+    ended = [e for e in entries if e.ended][:MAX_UNSETTLED]
+    running = [e for e in entries if not e.ended]
+    views = await workload_views.attempts(session, [e.attempt for e in [*ended, *running]])
+    by_id: dict[str, Attempt] = {view.id: view for view in views}
+    return Work(
+        cursor=cursor,
+        unsettled=[by_id[e.attempt.id] for e in ended],
+        open=[by_id[e.attempt.id] for e in running],
+        cancel=[by_id[e.attempt.id] for e in running if e.cancelled_by not in (None, BY_PREFECT)],
+    )
