@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from prefect_platform._version import __version__
 from prefect_platform.errors import Forbidden, NotFound, UsageError
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, TokenRow, UserRow
@@ -21,7 +22,7 @@ from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import KnownCaller, Parts
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.projects import Role
-from prefect_platform.wire.tokens import Token, TokenCreate, TokenCreated, TokenKind
+from prefect_platform.wire.tokens import Me, Token, TokenCreate, TokenCreated, TokenKind
 
 CACHE_SECONDS = 5.0
 """How long a revoked token may still pass on another replica. Here it ends at once."""
@@ -206,6 +207,19 @@ async def revoke(parts: Parts, caller: Caller, token_id: str) -> None:
             raise NotFound(f"You have no token {token_id!r}: see `GET /api/v1/tokens`.")
         row.revoked_at = row.revoked_at or parts.clock.now()
     parts.known_callers.pop(row.hash, None)
+
+
+async def me(parts: Parts, caller: Caller) -> Me:
+    """Who the caller is, in the words of the answer."""
+    async with parts.database.reader() as session:
+        names = await projects.names(session, {caller.project_id} if caller.project_id else set())
+    return Me(
+        kind=caller.kind,
+        subject=caller.name,
+        project=names.get(caller.project_id or ""),
+        installation_id=parts.installation_id,
+        version=__version__,
+    )
 
 
 def _manageable(caller: Caller) -> ColumnElement[bool]:

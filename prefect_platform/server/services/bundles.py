@@ -1,0 +1,193 @@
+"""Bundles: the bytes of a code digest, stored once a project under their own SHA-256."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import IO
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import Conflict, DigestMismatch, NotFound, Unavailable
+from prefect_platform.server.db.tables import BundleRow, FlowVersionRow
+from prefect_platform.server.services import projects, versions
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.flows import CodeKind, FlowVersion, SourceFile
+
+MANIFEST = "bundle.json"
+"""At the root of every bundle: what is in it. Not part of the flow's source."""
+WHOLE_BYTES = 8 << 20
+"""Bundles up to this size are checked before the first byte is sent; of larger ones the last piece
+is held back until the digest was found right."""
+MAX_SOURCE_BYTES = 1 << 20
+MAX_SOURCE_TOTAL = 16 << 20
+UNUSED = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A bundle on its way out."""
+
+    sha256: str
+    size: int
+    data: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True)
+class Stored:
+    sha256: str
+    size: int
+
+
+async def missing(parts: Parts, version: FlowVersion) -> bool:
+    """Whether the platform still needs the bytes of this version's code."""
+    if version.code.kind is CodeKind.MODULE:
+        return False
+    return version.bundle_sha256 is None or await parts.blobs.size(version.bundle_sha256) is None
+
+
+async def put(
+    parts: Parts, caller: Caller, project_name: str, code_digest: str, sha256: str, data: AsyncIterator[bytes]
+) -> Stored:
+    """Store the bytes of a code digest. The first upload stands as long as its bytes are there.
+
+    Raises:
+        DigestMismatch: the bytes are not those that `sha256` names.
+        TooLarge: they are over the platform's bound.
+    """
+    async with parts.database.reader() as session:
+        project = await projects.member(session, caller, project_name)
+        found = await session.get(BundleRow, (project.id, code_digest))
+    if found is not None and await parts.blobs.size(found.sha256) is not None:
+        return Stored(found.sha256, found.size)
+    size = await parts.blobs.put(sha256, data, parts.config.limits.bundle_bytes)
+    try:
+        async with parts.database.session() as session:
+            await _note(
+                session,
+                parts,
+                BundleRow(project_id=project.id, code_digest=code_digest, sha256=sha256, size=size),
+            )
+    except IntegrityError:  # the same upload came twice at the same moment: the other one is as good
+        pass
+    if await parts.blobs.size(sha256) is None:
+        raise Unavailable("The bundle was removed while it was stored: run register again.")
+    return Stored(sha256, size)
+
+
+async def _note(session: AsyncSession, parts: Parts, row: BundleRow) -> None:
+    row.created_at = parts.clock.now()
+    await session.merge(row)
+
+
+async def open_(parts: Parts, caller: Caller, version_id: str) -> Content:
+    """The bytes of a version's bundle.
+
+    Raises:
+        NotFound: the version has none.
+        DigestMismatch: they were altered where they are stored; they are dropped, so that registering
+            the flow again uploads them anew.
+    """
+    async with parts.database.reader() as session:
+        version = await versions.find(session, caller, version_id)
+        bundle = await session.get(BundleRow, (version.project_id, version.code_digest))
+    size = await parts.blobs.size(bundle.sha256) if bundle is not None else None
+    if bundle is None or size is None:
+        raise NotFound(f"Version {version_id} has no bundle here: register the flow again, which uploads it.")
+    data = _checked(parts, bundle.sha256, version_id)
+    if size <= WHOLE_BYTES:
+        data = _once(b"".join([piece async for piece in data]))
+    return Content(bundle.sha256, size, data)
+
+
+async def _checked(parts: Parts, sha256: str, version_id: str) -> AsyncIterator[bytes]:
+    try:
+        async for piece in parts.blobs.read(sha256):
+            yield piece
+    except DigestMismatch as error:
+        await parts.blobs.delete(sha256)
+        raise DigestMismatch(
+            f"The bundle of version {version_id} was altered where the platform stores it, and was dropped. "
+            "Register the flow again: that uploads it anew."
+        ) from error
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def source(parts: Parts, caller: Caller, version_id: str) -> list[SourceFile]:
+    """The text files of a version's bundle, sorted by path; nothing for an installed module.
+
+    Files over 1 MiB, files that are not UTF-8, and what lies past 16 MiB in all are left out.
+    """
+    shown = await versions.show(parts, caller, version_id)
+    if shown.code.kind is CodeKind.MODULE:
+        return []
+    content = await open_(parts, caller, version_id)
+    with tempfile.SpooledTemporaryFile(max_size=WHOLE_BYTES) as file:
+        async for piece in content.data:
+            await asyncio.to_thread(file.write, piece)
+        return await asyncio.to_thread(_texts, file, version_id)
+
+
+def _texts(file: IO[bytes], version_id: str) -> list[SourceFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read_texts(archive)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Conflict(f"The bundle of version {version_id} is no zip archive that can be read.") from error
+
+
+def _read_texts(archive: zipfile.ZipFile) -> list[SourceFile]:
+    found: list[SourceFile] = []
+    left = MAX_SOURCE_TOTAL
+    for info in sorted(archive.infolist(), key=lambda entry: entry.filename):
+        if info.is_dir() or info.filename == MANIFEST or info.file_size > min(MAX_SOURCE_BYTES, left):
+            continue
+        with archive.open(info) as entry:
+            data = entry.read(MAX_SOURCE_BYTES + 1)  # the size in the directory is only a claim
+        if len(data) <= MAX_SOURCE_BYTES and (text := _text(data)) is not None:
+            found.append(SourceFile(path=info.filename, text=text))
+            left -= len(data)
+    return found
+
+
+def _text(data: bytes) -> str | None:
+    if b"\x00" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+async def reap(parts: Parts) -> int:
+    """Remove bundles that no version names for a day; the number removed."""
+    async with parts.database.session() as session:
+        gone = await session.scalars(
+            delete(BundleRow)
+            .where(
+                BundleRow.created_at < parts.clock.now() - UNUSED,
+                ~exists().where(
+                    FlowVersionRow.project_id == BundleRow.project_id,
+                    FlowVersionRow.code_digest == BundleRow.code_digest,
+                ),
+            )
+            .returning(BundleRow.sha256)
+            .execution_options(synchronize_session=False)
+        )
+        unused = set(gone.all())
+    for sha256 in unused:
+        async with parts.database.reader() as session:
+            users = await session.scalar(select(func.count()).where(BundleRow.sha256 == sha256))
+        if not users:
+            await parts.blobs.delete(sha256)
+    return len(unused)

@@ -1,0 +1,200 @@
+"""`Orchestrator` over Prefect's REST API. No Prefect package is needed here, only its addresses.
+
+Every request is safe to repeat: reads by nature, a new run by its idempotency key, a state by its
+transition id. So all of them are tried again when Prefect is busy, slow or starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError, foreign
+from prefect_platform.server.config import OrchestratorSettings
+from prefect_platform.server.services.orchestrator import FlowRunState
+from prefect_platform.server.services.projects import is_loopback
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_SECONDS = 15.0
+CONNECT_SECONDS = 3.0
+PAUSES = (0.1, 0.4, 1.5)
+"""Seconds before each further try."""
+BUSY = frozenset({429, 502, 503, 504})
+BATCH = 200
+"""Most flow runs that Prefect gives at once."""
+FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+
+
+class PrefectOrchestrator:
+    """The Prefect server or Cloud workspace that the settings name."""
+
+    def __init__(self, settings: OrchestratorSettings, pauses: Sequence[float] = PAUSES) -> None:
+        self._settings = settings
+        self._pauses = pauses
+        self._client: httpx.AsyncClient | None = None
+
+    async def check(self) -> str:
+        return str(await self._ask("GET", "/admin/version"))
+
+    async def create_run(
+        self,
+        deployment_id: str,
+        parameters: Mapping[str, Any],
+        tags: Sequence[str],
+        scheduled_time: datetime | None,
+        idempotency_key: str | None,
+    ) -> FlowRunState:
+        state: dict[str, Any] = {"type": "SCHEDULED"}
+        if scheduled_time is not None:
+            state["state_details"] = {"scheduled_time": scheduled_time.isoformat()}
+        body = {
+            "parameters": dict(parameters),
+            "tags": list(tags),
+            "state": state,
+            "idempotency_key": idempotency_key or str(uuid.uuid4()),
+        }
+        return _state(await self._ask("POST", f"/deployments/{deployment_id}/create_flow_run", body))
+
+    async def read_runs(self, flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
+        found: dict[str, FlowRunState] = {}
+        for start in range(0, len(flow_run_ids), BATCH):
+            wanted = {"id": {"any_": list(flow_run_ids[start : start + BATCH])}}
+            rows = await self._ask("POST", "/flow_runs/filter", {"flow_runs": wanted, "limit": BATCH})
+            found.update({row["id"]: _state(row) for row in rows})
+        return found
+
+    async def cancel_run(self, flow_run_id: str, reason: str) -> FlowRunState:
+        state = {
+            "type": "CANCELLING",
+            "name": "Cancelling",
+            "message": reason,
+            "state_details": {"transition_id": str(uuid.uuid4())},
+        }
+        answer = await self._ask(
+            "POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False}
+        )
+        # The HTTP status says nothing about a proposed state; a repeat of ours is answered REJECT too.
+        now = _state(await self._ask("GET", f"/flow_runs/{flow_run_id}"))
+        if answer.get("status") != "ACCEPT" and now.state_type not in FINAL | {"CANCELLING"}:
+            why = foreign(str((answer.get("details") or {}).get("reason") or "no reason given"))
+            raise Conflict(f"Prefect does not cancel run {now.name!r}, which is {now.state_name}: {why}")
+        return now
+
+    async def delete_deployment(self, deployment_id: str) -> None:
+        # Prefect keeps the automations of a deployment when it deletes the deployment.
+        for path in (
+            f"/automations/owned-by/prefect.deployment.{deployment_id}",
+            f"/deployments/{deployment_id}",
+        ):
+            try:
+                await self._ask("DELETE", path)
+            except NotFound:
+                continue
+
+    async def list_schedules(self, deployment_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self._ask("GET", f"/deployments/{deployment_id}/schedules")
+        return found
+
+    async def set_schedule_active(self, deployment_id: str, schedule_id: str, active: bool) -> None:
+        await self._ask("PATCH", f"/deployments/{deployment_id}/schedules/{schedule_id}", {"active": active})
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _ask(self, method: str, path: str, body: object = None) -> Any:
+        """The JSON of an answer of success, None for an empty one.
+
+        Raises:
+            NotFound: Prefect does not know the thing.
+            UsageError: Prefect refuses the request; its words are repeated.
+            OrchestratorUnavailable: no answer, or one that is not Prefect's.
+        """
+        return self._answer(method, path, await self._send(method, path, body))
+
+    async def _send(self, method: str, path: str, body: object) -> httpx.Response:
+        import httpx  # a platform that talks to nobody yet starts faster and smaller without it
+
+        client = self._client = self._client or self._open()
+        for pause in (*self._pauses, None):
+            try:
+                response = await client.request(method, path, json=body)
+            except httpx.TransportError as error:
+                if pause is None:
+                    raise self._unavailable(f"does not answer ({type(error).__name__})") from error
+            else:
+                if response.status_code not in BUSY or pause is None:
+                    return response
+            await asyncio.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def _open(self) -> httpx.AsyncClient:
+        import httpx
+
+        headers, auth = {}, None
+        if self._settings.api_key is not None:
+            headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        elif self._settings.auth_string is not None:
+            user, _, password = self._settings.auth_string.partition(":")
+            auth = httpx.BasicAuth(user, password)
+        return httpx.AsyncClient(
+            base_url=self._settings.url,
+            headers=headers,
+            auth=auth,
+            timeout=httpx.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=not is_loopback(urlsplit(self._settings.url).hostname or ""),
+        )
+
+    def _answer(self, method: str, path: str, response: httpx.Response) -> Any:
+        status = response.status_code
+        if status in (401, 403):
+            raise self._unavailable(
+                "refuses our credentials: set PREFECT_PLATFORM_ORCHESTRATOR_AUTH_STRING or "
+                "PREFECT_PLATFORM_ORCHESTRATOR_API_KEY"
+            )
+        if status == 404:
+            raise NotFound(f"Prefect at {self._settings.url} does not know {path.strip('/')}.")
+        if status in (400, 409, 422):
+            raise UsageError(
+                f"Prefect refuses {method} {path}: {foreign(response.text)}", prefect_status=status
+            )
+        if not response.is_success:
+            raise self._unavailable(f"answers {status} to {method} {path}")
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            raise self._unavailable(
+                f"answers {method} {path} with something that is not Prefect's"
+            ) from error
+
+    def _unavailable(self, what: str) -> OrchestratorUnavailable:
+        return OrchestratorUnavailable(
+            f"Prefect at {self._settings.url} {what}. Nothing was lost: call again once it answers "
+            "(`prefect-platform status` shows whether it does)."
+        )
+
+
+def _state(row: Mapping[str, Any]) -> FlowRunState:
+    state = row.get("state") or {}
+    return FlowRunState(
+        flow_run_id=row["id"],
+        name=row["name"],
+        state_type=state.get("type") or row.get("state_type") or "PENDING",
+        state_name=state.get("name") or row.get("state_name") or "Pending",
+        message=state.get("message"),
+        start_time=_time(row.get("start_time")),
+        end_time=_time(row.get("end_time")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

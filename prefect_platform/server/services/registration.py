@@ -1,0 +1,161 @@
+"""Registration: a flow's identity, its version, and the deployment that Prefect holds of it.
+
+First `register`, then the bundle's bytes, then Prefect (the client writes that), then `confirm`. Each
+step may be repeated; what was left half-done is repaired by running all of it again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import Conflict
+from prefect_platform.names import new_id
+from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
+from prefect_platform.server.services import bundles, flows, projects, version_changes, versions
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.flows import ConfirmRequest, Flow, RegisterAnswer, RegisterRequest, VersionStatus
+
+UNCONFIRMED = timedelta(days=1)
+"""How long a version may wait for its deployment before it is reaped."""
+
+_TRIES = 5
+"""Two registrations at the same moment: the later one finds what the earlier made."""
+
+
+def identity(project: str, flow_name: str, orchestrator_url: str) -> str:
+    """Which flow this is: the same from any Python, notebook or machine."""
+    return versions.canonical([project, flow_name, projects.orchestrator_key(orchestrator_url)])
+
+
+async def register(
+    parts: Parts, caller: Caller, project_name: str, request: RegisterRequest
+) -> RegisterAnswer:
+    """Find or make the flow and its version, and say what differs and what is still needed."""
+    for left in range(_TRIES, 0, -1):
+        try:
+            answer = await _register(parts, caller, project_name, request)
+        except IntegrityError:
+            if left == 1:
+                raise
+        else:
+            break
+    missing = await bundles.missing(parts, answer.version)
+    return answer.model_copy(update={"bundle_missing": missing})
+
+
+async def _register(
+    parts: Parts, caller: Caller, project_name: str, request: RegisterRequest
+) -> RegisterAnswer:
+    async with parts.database.session() as session:
+        project = await projects.member(session, caller, project_name)
+        flow, flow_is_new = await _flow(session, parts, caller, project, request.flow_name)
+        version, created = await versions.ensure(session, parts, caller, flow, request)
+        if created:
+            flow.updated_at = parts.clock.now()
+        shown = (await flows.rendered(session, [flow]))[0]
+        deployment = next((one for one in shown.deployments if one.name == request.deployment_name), None)
+        previous = await version_changes.previous(session, version, deployment, created=created)
+        return RegisterAnswer(
+            flow=shown,
+            version=(await versions.rendered(session, [version]))[0],
+            created=created,
+            bundle_missing=True,
+            deployment=deployment,
+            changes=version_changes.changes(previous, version),
+            notes=await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
+        )
+
+
+async def _flow(
+    session: AsyncSession, parts: Parts, caller: Caller, project: ProjectRow, name: str
+) -> tuple[FlowRow, bool]:
+    mark = identity(project.name, name, project.orchestrator_url)
+    found = await session.scalar(select(FlowRow).where(FlowRow.identity == mark))
+    now = parts.clock.now()
+    if found is not None:
+        revived = found.deleted_at is not None
+        found.deleted_at = None
+        return found, revived
+    row = FlowRow(
+        id=new_id("fl"),
+        project_id=project.id,
+        identity=mark,
+        name=name,
+        owner_id=caller.user_id,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    return row, True
+
+
+async def confirm(parts: Parts, caller: Caller, version_id: str, request: ConfirmRequest) -> Flow:
+    """Note the deployment that Prefect now holds of a version, which makes the version ready.
+
+    Raises:
+        Conflict: the bundle of the version has not been uploaded.
+    """
+    if await bundles.missing(parts, await versions.show(parts, caller, version_id)):
+        raise Conflict(
+            f"The code of version {version_id} has not been uploaded: run register again, which uploads what "
+            "is missing."
+        )
+    async with parts.database.session() as session:
+        version = await versions.find(session, caller, version_id)
+        flow = await flows.find(session, caller, version.flow_id)
+        await _write_deployment(session, parts, version, request)
+        version.status = VersionStatus.READY.value
+        flow.updated_at = parts.clock.now()
+        await session.flush()
+        return (await flows.rendered(session, [flow]))[0]
+
+
+async def _write_deployment(
+    session: AsyncSession, parts: Parts, version: FlowVersionRow, request: ConfirmRequest
+) -> None:
+    row = await session.scalar(
+        select(DeploymentRow).where(
+            DeploymentRow.flow_id == version.flow_id, DeploymentRow.name == request.deployment_name
+        )
+    )
+    if row is None:
+        row = DeploymentRow(id=new_id("dp"), flow_id=version.flow_id, name=request.deployment_name)
+        session.add(row)
+    row.version_id = version.id
+    row.prefect_deployment_id = request.prefect_deployment_id
+    row.prefect_flow_id = request.prefect_flow_id
+    row.spec_digest = request.spec_digest
+    row.updated_at = parts.clock.now()
+
+
+async def reap(parts: Parts) -> int:
+    """Remove versions that no deployment ever confirmed, and flows that are left with none.
+
+    The number of versions removed. What a run or a deployment names stays.
+    """
+    before = parts.clock.now() - UNCONFIRMED
+    async with parts.database.session() as session:
+        gone = await session.scalars(
+            delete(FlowVersionRow)
+            .where(
+                FlowVersionRow.status == VersionStatus.REGISTERING.value,
+                FlowVersionRow.created_at < before,
+                ~exists().where(DeploymentRow.version_id == FlowVersionRow.id),
+                ~exists().where(RunRow.version_id == FlowVersionRow.id),
+            )
+            .returning(FlowVersionRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        count = len(gone.all())
+        await session.execute(
+            delete(FlowRow)
+            .where(FlowRow.created_at < before, ~exists().where(FlowVersionRow.flow_id == FlowRow.id))
+            .execution_options(synchronize_session=False)
+        )
+    return count
