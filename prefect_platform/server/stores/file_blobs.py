@@ -1,0 +1,128 @@
+"""`FileBlobs`: one file a blob, at `<first two characters>/<digest>`.
+
+A blob is written beside its place, checked, made durable and then renamed: at its name there is
+never anything but the whole of it. Storing one again writes it again, which mends a damaged one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from prefect_platform.errors import DigestMismatch, NotFound, TooLarge, UsageError, foreign
+from prefect_platform.names import new_id
+from prefect_platform.server.stores.disk import full_disk, sync_directory
+
+PIECE = 1 << 20
+ABANDONED_SECONDS = 86_400
+"""A partial file older than this was left by a process that is gone."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class FileBlobs:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._partial = directory / "partial"
+
+    async def put(self, sha256: str, data: AsyncIterator[bytes], limit: int) -> int:
+        place = self._place(sha256)
+        with full_disk(self.directory):
+            partial = await asyncio.to_thread(self._make_room, place)
+            try:
+                size = await _receive(partial, sha256, data, limit)
+                await asyncio.to_thread(_settle, partial, place)
+            finally:
+                partial.unlink(missing_ok=True)
+        return size
+
+    async def read(self, sha256: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces of `PIECE`; the last comes after the digest was found right."""
+        place = self._place(sha256)
+        try:
+            file = await asyncio.to_thread(place.open, "rb", 0)
+        except FileNotFoundError:
+            raise NotFound(f"There is no blob {sha256}.") from None
+        with file:
+            digest, held = hashlib.sha256(), b""
+            while piece := await asyncio.to_thread(_next, file, digest):
+                if held:
+                    yield held
+                held = piece
+            _verify(sha256, digest.hexdigest(), "on disk is damaged: register again to store it anew")
+            yield held
+
+    async def size(self, sha256: str) -> int | None:
+        try:
+            return (await asyncio.to_thread(self._place(sha256).stat)).st_size
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, sha256: str) -> None:
+        await asyncio.to_thread(self._place(sha256).unlink, missing_ok=True)
+
+    def _place(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise UsageError(f"{foreign(sha256)!r} is not a SHA-256 in lowercase hexadecimal.")
+        return self.directory / sha256[:2] / sha256
+
+    def _make_room(self, place: Path) -> Path:
+        """The path of a new partial file; old ones that nobody writes any more go."""
+        for directory in (place.parent, self._partial):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._partial.iterdir():
+            try:
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                    left.unlink()
+            except FileNotFoundError:
+                continue  # its writer was quicker
+        return self._partial / new_id("blob")
+
+
+async def _receive(partial: Path, sha256: str, data: AsyncIterator[bytes], limit: int) -> int:
+    digest, size, held = hashlib.sha256(), 0, bytearray()
+    with await asyncio.to_thread(_create, partial) as file:
+        async for piece in data:
+            size += len(piece)
+            if size > limit:
+                raise TooLarge(f"Blob {sha256} has more than {limit} bytes.", limit=limit)
+            held += piece
+            if len(held) >= PIECE:
+                await asyncio.to_thread(_write, file, digest, held)
+                held = bytearray()
+        await asyncio.to_thread(_write, file, digest, held)
+        _verify(sha256, digest.hexdigest(), "came with other bytes: send it again")
+        await asyncio.to_thread(os.fsync, file.fileno())
+    return size
+
+
+def _create(partial: Path) -> BinaryIO:
+    return os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0)
+
+
+def _write(file: BinaryIO, digest: hashlib._Hash, data: bytearray) -> None:
+    digest.update(data)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _next(file: BinaryIO, digest: hashlib._Hash) -> bytes:
+    piece = file.read(PIECE)
+    digest.update(piece)
+    return piece
+
+
+def _settle(partial: Path, place: Path) -> None:
+    partial.replace(place)
+    sync_directory(place.parent)
+
+
+def _verify(sha256: str, have: str, otherwise: str) -> None:
+    if have != sha256:
+        raise DigestMismatch(f"Blob {sha256} {otherwise}. Its SHA-256 is {have}.", sha256=have)
