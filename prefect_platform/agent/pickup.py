@@ -1,0 +1,242 @@
+"""Taking flow runs: capacity first, then what is due, then the claim, then the attempt.
+
+No more is claimed than the platform has room for. A claim is given back only when the platform
+refuses it for certain; while the platform does not answer it is held and asked for again, since an
+attempt may exist already and two of one run must never be.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import anyio.abc
+
+from prefect_platform.agent.claims import Claim, Judgement, claim, give_back, transition_id
+from prefect_platform.agent.flow_run import FlowRun
+from prefect_platform.agent.platform import Platform
+from prefect_platform.agent.prefect_api import PrefectApi, Proposal
+from prefect_platform.agent.problems import Problems
+from prefect_platform.agent.schedule import LOOK_AHEAD, Schedule, SetAside, StartUp
+from prefect_platform.agent.slots import Slots
+from prefect_platform.errors import InternalError, NotFound, PlatformError, Unavailable, UsageError
+from prefect_platform.wire.agents import Agent
+from prefect_platform.wire.runs import Attempt, AttemptRequest
+
+log = logging.getLogger("prefect_platform.agent")
+
+_CLAIMS_AT_ONCE = 4
+"""More at once makes a Prefect server on SQLite hang."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_FOREIGN_PAUSE = 60.0
+"""Seconds until a run that is not for this agent is looked at again: its deployment may change."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The work pool and queues to serve."""
+
+    name: str
+    queues: Sequence[str] = ()
+
+
+class Pickup:
+    """Looks for runs and takes them. `look` never runs twice at once; what it starts runs beside it."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        pool: Pool,
+        prefect: PrefectApi,
+        platform: Platform,
+        problems: Problems,
+        tasks: anyio.abc.TaskGroup,
+        on_attempt: Callable[[Attempt], Awaitable[None]],
+        *,
+        limit: Callable[[], int | None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`on_attempt` is awaited with every attempt got; `limit` is how many more runs the worker
+        itself would take, or None."""
+        self._agent = agent
+        self._pool = pool
+        self._prefect = prefect
+        self._platform = platform
+        self._problems = problems
+        self._tasks = tasks
+        self._on_attempt = on_attempt
+        self._limit = limit
+        self._clock = clock
+        self._aside = SetAside()
+        self._gate = anyio.CapacityLimiter(_CLAIMS_AT_ONCE)
+        self.slots = Slots()
+        self.schedule = Schedule()
+        self.start_up = StartUp()
+        self.last_poll_at: datetime | None = None
+        self.last_pickup_at: datetime | None = None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    async def look(self, *, ahead: bool) -> None:
+        """Take what is due, as far as there is room; with `ahead`, note what falls due soon.
+
+        Nothing is taken while the platform does not answer.
+
+        Raises:
+            PlatformError: Prefect does not answer.
+        """
+        due_until = self._clock() + timedelta(seconds=self.start_up.lead)
+        free = await self._free()
+        if free:
+            await self._take_due(due_until, free)
+        if ahead:
+            runs = await self._prefect.poll(
+                self._pool.name, before=self._clock() + LOOK_AHEAD, limit=200, queues=self._pool.queues
+            )
+            self.schedule.replace(run.due for run in runs if run.due is not None)
+        self.schedule.pass_by(due_until)
+        self.last_poll_at = self._clock()
+
+    async def _free(self) -> int:
+        asked_at = self.slots.mark()
+        try:
+            capacity = await self._platform.capacity()
+        except PlatformError as error:
+            self._problems.open("platform", f"No flow runs are taken: {error.message}")
+            return 0
+        self._problems.close("platform")
+        free = self.slots.free(capacity.slots, asked_at)
+        limit = self._limit()
+        return free if limit is None else max(0, min(free, limit - len(self.slots)))
+
+    async def _take_due(self, until: datetime, free: int) -> None:
+        now = anyio.current_time()
+        self._aside.forget_old(now)
+        # Runs under way or set aside stand in the poll too, and must not hide others.
+        limit = free + len(self.slots) + len(self._aside)
+        found = await self._prefect.poll(self._pool.name, before=until, limit=limit, queues=self._pool.queues)
+        fresh = [run for run in found if run.id not in self.slots and not self._aside.holds(run.id, now)]
+        if not fresh:
+            return
+        wanted = await self._ours(fresh, now)
+        for run, version in wanted[:free]:
+            self.slots.hold(run.id)
+            self._tasks.start_soon(self._take, run, version)
+
+    async def _ours(self, runs: list[FlowRun], now: float) -> list[tuple[FlowRun, str]]:
+        """Those whose job variables name a version of this agent's project, with that version."""
+        deployments = await self._prefect.job_variables(
+            run.deployment_id for run in runs if run.deployment_id
+        )
+        found = []
+        for run in runs:
+            variables = {**deployments.get(run.deployment_id or "", {}), **(run.job_variables or {})}
+            if variables.get("project", self._agent.project) != self._agent.project:
+                self._aside.put(run.id, now, _FOREIGN_PAUSE)  # Another project's agent takes it.
+            elif version := _version(variables):
+                found.append((run, version))
+            elif self._aside.put(run.id, now, _FOREIGN_PAUSE):
+                self._problems.remark(
+                    f"Flow run {run.name!r} is left alone: its deployment names no flow version. "
+                    "Register its flow with this platform, or move the deployment to another work pool."
+                )
+        return found
+
+    async def _take(self, run: FlowRun, version: str) -> None:
+        try:
+            async with self._gate:
+                outcome = await claim(self._prefect, self._agent.id, run)
+        except PlatformError as error:
+            # Whether it was ours is found out by claiming again: the transition id stays the same.
+            self.slots.drop(run.id)
+            self._problems.remark(f"Flow run {run.name!r} could not be claimed: {error.message}")
+            return
+        if outcome.claim is None:
+            self.slots.drop(run.id)
+            if outcome.judgement is Judgement.LATER:
+                self._aside.put(run.id, anyio.current_time(), outcome.delay_seconds or 1.0)
+            return
+        self.last_pickup_at = self._clock()
+        await self.ask(outcome.claim, version)
+
+    async def ask(self, taken: Claim, version: str) -> None:
+        """Get the attempt for a claim, however long the platform needs to answer."""
+        run = taken.flow_run
+        self.slots.hold(run.id)
+        try:
+            attempt = await self._until_answered(await self._request(taken, version))
+        except PlatformError as error:
+            await self._refused(taken, error)
+            self.slots.drop(run.id)
+            return
+        self.slots.known(run.id)
+        log.info("Flow run %s (%s): attempt %s", run.name, run.id, attempt.id)
+        await self._on_attempt(attempt)
+
+    async def adopt(self, taken: Claim) -> None:
+        """Ask again for a claim that has no attempt: its version is read anew."""
+        run = taken.flow_run
+        wanted = await self._ours([run], anyio.current_time())
+        if wanted and run.id not in self.slots:
+            self.slots.hold(run.id)
+            self._tasks.start_soon(self.ask, taken, wanted[0][1])
+
+    async def _request(self, taken: Claim, version: str) -> AttemptRequest:
+        run = taken.flow_run
+        return AttemptRequest(
+            flow_run_id=run.id,
+            pending_state_id=taken.pending_state_id,
+            flow_version_id=version,
+            flow_run_name=run.name,
+            prefect_deployment_id=run.deployment_id or "none",
+            expected_start=run.due,
+            parent_flow_run_id=await self._parent(run),
+            started_by=run.started_by,
+        )
+
+    async def _parent(self, run: FlowRun) -> str | None:
+        if run.parent_task_run_id is None:
+            return None
+        try:
+            return await self._prefect.flow_run_of_task(run.parent_task_run_id)
+        except Unavailable:
+            return None  # It only orders the queue; the claim must not wait for it.
+
+    async def _until_answered(self, request: AttemptRequest) -> Attempt:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                attempt = await self._platform.ask(request)
+            except (Unavailable, InternalError) as error:
+                # It may have been made. Only asking again tells; giving back could make a second one.
+                self._problems.open("attempts", f"Claimed flow runs wait for the platform: {error.message}")
+                await anyio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+            else:
+                self._problems.close("attempts")
+                return attempt
+
+    async def _refused(self, taken: Claim, error: PlatformError) -> None:
+        """The platform will not run it: for ever (Crashed, with its sentence), or not now (given back)."""
+        run = taken.flow_run
+        self._problems.remark(f"Flow run {run.name!r}: {error.message}")
+        self._aside.put(run.id, anyio.current_time())
+        try:
+            if isinstance(error, NotFound | UsageError):
+                own = transition_id("refused", taken.pending_state_id)
+                await self._prefect.propose(run.id, Proposal("CRASHED", "Crashed", own, error.message))
+            else:
+                await give_back(self._prefect, taken, f"Waiting: {error.message}")
+        except PlatformError as failure:
+            # It stays Pending without an attempt; the next sweep for orphans asks again.
+            self._problems.remark(f"Flow run {run.name!r} could not be given back: {failure.message}")
+
+
+def _version(variables: Mapping[str, Any]) -> str | None:
+    version = variables.get("flow_version_id")
+    return version if isinstance(version, str) and version else None

@@ -1,0 +1,139 @@
+"""One way to the Prefect API: short timeouts, quick bounded retries, errors in our own words.
+
+SQLite servers answer 503 now and then, and a request may hang; both are asked again within a
+second. Every call that writes carries its own transition id or is idempotent, so asking again is
+always safe. Prefect's own client waits up to a minute between its retries, which is why it is not used.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import httpx
+from prefect.settings import get_current_settings
+
+from prefect_platform.errors import (
+    Conflict,
+    InternalError,
+    NotFound,
+    OrchestratorUnavailable,
+    PlatformError,
+    foreign,
+)
+
+_AGAIN = frozenset({408, 425, 429, 502, 503, 504})
+_PAUSES = (0.05, 0.2, 0.6)
+"""Seconds before each repetition; after the last one the caller decides."""
+_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+
+
+def open_http(url: str | None = None) -> httpx.AsyncClient:
+    """An HTTP client for the Prefect that Prefect's own settings name, signed in as they say.
+
+    Raises:
+        OrchestratorUnavailable: no API address is set.
+    """
+    api = get_current_settings().api
+    address = url or api.url
+    if not address:
+        raise OrchestratorUnavailable(
+            "No Prefect API is named. Set PREFECT_API_URL to the address of a server."
+        )
+    verify: bool | str = False if api.tls_insecure_skip_verify else str(api.ssl_cert_file or "") or True
+    return httpx.AsyncClient(
+        base_url=str(address).rstrip("/"),
+        headers=_headers(),
+        timeout=_TIMEOUT,
+        verify=verify,
+        limits=httpx.Limits(max_connections=16, keepalive_expiry=30),
+    )
+
+
+def _headers() -> dict[str, str]:
+    settings = get_current_settings()
+    headers = dict(settings.client.custom_headers)
+    if settings.api.auth_string:
+        token = httpx.BasicAuth(*_user_and_password(settings.api.auth_string.get_secret_value()))
+        headers["Authorization"] = next(token.auth_flow(httpx.Request("GET", "http://none"))).headers[
+            "Authorization"
+        ]
+    elif settings.api.key:
+        headers["Authorization"] = f"Bearer {settings.api.key.get_secret_value()}"
+    return headers
+
+
+def _user_and_password(text: str) -> tuple[str, str]:
+    user, _, password = text.partition(":")
+    return user, password
+
+
+class PrefectHttp:
+    """JSON calls. Raises `OrchestratorUnavailable`, `NotFound`, `Conflict`, or `InternalError` for
+    a refusal that only a fault of ours explains."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._csrf: dict[str, str] = {}
+        self._csrf_client = str(uuid.uuid4())
+
+    @property
+    def address(self) -> str:
+        return str(self._http.base_url).rstrip("/")
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The answer's JSON, or None for an empty one."""
+        response = await self._answered(method, path, body)
+        if response.status_code == 403 and "CSRF" in response.text:
+            await self._renew_csrf()
+            response = await self._answered(method, path, body)
+        if response.is_success:
+            return response.json() if response.content else None
+        raise self._refusal(method, path, response)
+
+    async def _answered(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        content = None if body is None else json.dumps(body)
+        headers = {"Content-Type": "application/json", **self._csrf}
+        for pause in (*_PAUSES, None):
+            try:
+                response = await self._http.request(method, path, content=content, headers=headers)
+            except httpx.TransportError as error:
+                if pause is None:
+                    raise self._silence(error) from error
+            else:
+                if pause is None or response.status_code not in _AGAIN:
+                    return response
+            await anyio.sleep(pause or 0)
+        raise AssertionError("the last round returns or raises")
+
+    async def _renew_csrf(self) -> None:
+        response = await self._answered("GET", f"/csrf-token?client={self._csrf_client}", None)
+        if response.is_success:
+            self._csrf = {
+                "Prefect-Csrf-Token": response.json()["token"],
+                "Prefect-Csrf-Client": self._csrf_client,
+            }
+
+    def _silence(self, error: httpx.TransportError) -> OrchestratorUnavailable:
+        why = foreign(str(error)) or type(error).__name__
+        return OrchestratorUnavailable(
+            f"Prefect at {self.address} does not answer ({why}). "
+            "Check that it runs and that PREFECT_API_URL names it."
+        )
+
+    def _refusal(self, method: str, path: str, response: httpx.Response) -> PlatformError:
+        status = response.status_code
+        what = f"Prefect at {self.address} answered {status} to {method} {path}: {foreign(response.text)}"
+        if status in (401, 403):
+            return OrchestratorUnavailable(
+                f"Prefect at {self.address} does not accept our credentials ({status}). "
+                "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
+            )
+        if status == 404:
+            return NotFound(what)
+        if status == 409:
+            return Conflict(what)
+        return OrchestratorUnavailable(what) if status >= 500 else InternalError(what)

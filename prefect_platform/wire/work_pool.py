@@ -1,0 +1,55 @@
+"""The base job template of a work pool of type `platform`: made here and nowhere else.
+
+Prefect validates every deployment against `variables` and builds its forms from them, so the
+titles and descriptions are for people. Ids and names only: no secret ever becomes a job variable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_VARIABLES: dict[str, dict[str, Any]] = {
+    "flow_version_id": {
+        "type": "string",
+        "title": "Flow version",
+        "description": "Id of the version that the platform stored at registration. It names the code, the "
+        "interpreter and the size of every run of this deployment.",
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+    },
+    "project": {
+        "type": "string",
+        "title": "Project",
+        "description": "The platform's project that owns the flow.",
+        "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    },
+    "cores": {
+        "type": "number",
+        "title": "Cores",
+        "description": "Processor cores that a run of this version declares.",
+        "exclusiveMinimum": 0,
+    },
+    "memory_bytes": {
+        "type": "integer",
+        "title": "Memory (bytes)",
+        "description": "Memory in bytes that a run of this version declares.",
+        "exclusiveMinimum": 0,
+    },
+}
+
+JOB_VARIABLES = frozenset(_VARIABLES)
+"""Names that a deployment or a flow run may set."""
+
+
+def base_job_template() -> dict[str, Any]:
+    """A fresh copy of the template: one placeholder a variable, and no variable besides."""
+    return {
+        "job_configuration": {name: f"{{{{ {name} }}}}" for name in _VARIABLES},
+        "variables": {
+            "type": "object",
+            "description": "Written by registration: register again rather than change these by hand.",
+            "properties": {name: dict(schema) for name, schema in _VARIABLES.items()},
+            "required": ["flow_version_id"],
+            # Without it Prefect accepts misspelled names in silence.
+            "additionalProperties": False,
+        },
+    }
