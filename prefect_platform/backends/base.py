@@ -78,6 +78,8 @@ class RecoveredEnd:
     result: Mapping[str, object] | None
     complete: frozenset[str]
     """Sources that the launcher closed itself: nothing of them is missing."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes that each closed source has, where the launcher said so. A log that ends before is not whole."""
 
 
 class Backend(Protocol):
