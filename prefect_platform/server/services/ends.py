@@ -106,3 +106,12 @@ async def drop(session: AsyncSession, row: WorkloadRow, actor: str, at: datetime
         Ending(cancelled_by=row.cancel_requested_by or actor, cancel_reason=row.cancel_reason)
     )
     await workloads.move(session, row, Status.CANCELLED, actor, reason, at)
+
+
+async def explain(session: AsyncSession, row: WorkloadRow, reason: str) -> None:
+    """The infrastructure knows better why a locked row ended, and Prefect has not heard yet."""
+    attempt = await workloads.attempt_of(session, row.id)
+    settled = attempt is None or attempt.settled_at is not None or workloads.is_final(row)
+    if settled or row.end is None or row.cancel_requested_by is not None:
+        return
+    row.end = {**row.end, "reason": reason}

@@ -19,6 +19,7 @@ LAUNCHER = "launcher"
 """The actor of the moves that a launcher reports."""
 RUNNING_STEP = "running"
 MAX_STEPS = 200
+RESERVED_STEPS = {workloads.PLACED, workloads.STOP_ASKED, workloads.GONE, workloads.COMPLETE}
 
 
 async def show(parts: Parts, caller: Caller, workload_id: str) -> Workload:
@@ -66,12 +67,15 @@ async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: s
 
 async def step(parts: Parts, caller: Caller, workload_id: str, report: StepReport) -> Workload:
     """Note one step; `running` also moves the workload. A repeat is noted once."""
+    if report.name in RESERVED_STEPS:
+        raise UsageError(f"Step {report.name!r} is the platform's own: a launcher cannot tell it.")
     async with parts.database.session() as session:
         row = await workloads.own(session, caller, workload_id, write=True)
         row.last_seen_at = parts.clock.now()
-        noted = Step(name=report.name, at=report.at, detail=report.detail).model_dump(mode="json")
-        if noted not in row.steps:
-            note(row, noted)
+        if not _told(row, report):
+            if len(row.steps) >= MAX_STEPS:
+                raise UsageError(f"Workload {row.id} has told {MAX_STEPS} steps; no more are kept.")
+            workloads.note(row, report.name, report.at, report.detail)
             if report.name == RUNNING_STEP and row.ended_at is None:
                 await workloads.move(session, row, Status.RUNNING, LAUNCHER, None, row.last_seen_at)
         view = await workload_views.workload(session, row)
@@ -79,15 +83,9 @@ async def step(parts: Parts, caller: Caller, workload_id: str, report: StepRepor
     return view
 
 
-def note(row: WorkloadRow, noted: dict[str, Any]) -> None:
-    """Add a step to a locked row.
-
-    Raises:
-        UsageError: there are too many.
-    """
-    if len(row.steps) >= MAX_STEPS:
-        raise UsageError(f"Workload {row.id} has told {MAX_STEPS} steps already; no more are kept.")
-    row.steps = [*row.steps, noted]
+def _told(row: WorkloadRow, report: StepReport) -> bool:
+    told = Step(name=report.name, at=report.at, detail=report.detail).model_dump(mode="json")
+    return told in row.steps
 
 
 async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultReport) -> Workload:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import workload_views
+from prefect_platform.server.services import workload_views, workloads
 from prefect_platform.server.services.attempts import BY_PREFECT
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts, work_key
@@ -30,6 +30,7 @@ class _Entry(NamedTuple):
     attempt: AttemptRow
     status: str
     ended: bool
+    """Nothing of it runs any more, as far as anybody can tell: Prefect's word is wanted now."""
     cancelled_by: str | None
 
 
@@ -50,12 +51,19 @@ async def work(parts: Parts, caller: Caller, after: str | None, wait: float) -> 
 
 async def _entries(session: AsyncSession, project_id: str) -> list[_Entry]:
     found = await session.execute(
-        select(AttemptRow, WorkloadRow.status, WorkloadRow.ended_at, WorkloadRow.cancel_requested_by)
+        select(AttemptRow, WorkloadRow)
         .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
         .where(AttemptRow.project_id == project_id, AttemptRow.settled_at.is_(None))
         .order_by(AttemptRow.id)
     )
-    return [_Entry(attempt, status, ended is not None, by) for attempt, status, ended, by in found]
+    return [_Entry(attempt, row.status, _is_over(row), row.cancel_requested_by) for attempt, row in found]
+
+
+def _is_over(row: WorkloadRow) -> bool:
+    """Ended, and the infrastructure has said its word on why: that word goes to Prefect."""
+    if row.ended_at is None:
+        return False
+    return workloads.is_final(row) or workloads.noted(row, workloads.GONE) is not None
 
 
 def _cursor(entries: Sequence[_Entry]) -> str:

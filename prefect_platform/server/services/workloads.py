@@ -22,8 +22,12 @@ from prefect_platform.server.db.tables import (
 from prefect_platform.server.services import projects, workload_tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import WORKLOADS, Parts, work_key
-from prefect_platform.wire.runs import FINAL, MOVES, Status, Target
+from prefect_platform.wire.runs import FINAL, MOVES, Status, Step, Target
 from prefect_platform.wire.tokens import TokenKind
+
+PLACED, STOP_ASKED, GONE, COMPLETE = "placed", "stop-asked", "processes-gone", "logs-complete"
+"""Steps that the controller notes: the infrastructure has it; it was asked to end; nothing of it
+runs any more; every byte that can be had is in the log store."""
 
 SEEN_SECONDS = 5.0
 """How often a launcher's sign of life is written down at most."""
@@ -163,3 +167,15 @@ def tell(parts: Parts, project_id: str) -> None:
 
 def is_final(row: WorkloadRow) -> bool:
     return Status(row.status) in FINAL
+
+
+def note(row: WorkloadRow, name: str, at: datetime, detail: str | None = None) -> None:
+    """Add a step to a locked row."""
+    step = Step(name=name, at=at, detail=detail)
+    row.steps = [*row.steps, step.model_dump(mode="json")]
+
+
+def noted(row: WorkloadRow, name: str) -> datetime | None:
+    """When a step was noted last, if it was."""
+    found = [step["at"] for step in row.steps if step["name"] == name]
+    return datetime.fromisoformat(found[-1]) if found else None

@@ -1,0 +1,170 @@
+"""The controller: brings what is to what is wanted. Nothing lives in its memory alone.
+
+A scan reads every workload that is not done, observes them all at once and puts those that need
+something into a queue; a few workers take them from there. A scan comes at once when somebody says
+that something changed, and in any case every `scan_seconds`, which is also all that a restart needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from sqlalchemy import select
+
+from prefect_platform.backends.base import Backend, Observed
+from prefect_platform.server.controller import admission, sweeps
+from prefect_platform.server.controller.locks import LockLost, held
+from prefect_platform.server.controller.queue import WorkQueue
+from prefect_platform.server.controller.reconcile import Step
+from prefect_platform.server.controller.silence import Silence
+from prefect_platform.server.controller.starting import Starter, StartFailed
+from prefect_platform.server.controller.steps import Reconciler
+from prefect_platform.server.db.tables import WorkloadRow
+from prefect_platform.server.services.parts import WORKLOADS, Parts
+
+logger = logging.getLogger(__name__)
+
+ADMISSION = "admission"
+"""The one key of the queue that is no workload's id."""
+WORKERS = 4
+OBSERVE_SECONDS = 20.0
+"""A backend that has not answered by then has not seen anything."""
+CHANGE_SECONDS = 30.0
+CAPACITY_SECONDS = 5.0
+"""How often the size of the machine is asked for."""
+
+
+class Controller:
+    """Runs beside the server, one in each replica."""
+
+    def __init__(self, parts: Parts, backend: Backend, *, workers: int = WORKERS) -> None:
+        self._parts, self._backend, self._workers = parts, backend, workers
+        self._queue = WorkQueue(parts.clock)
+        self._silence = Silence()
+        self._starter = Starter(parts, backend)
+        self._reconciler = Reconciler(parts, backend, self._silence, self._starter)
+        self._measured: float | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Find out how much room there is, and begin."""
+        await self._attempt("measure the machine", self._measure)
+        loops = [
+            self._scanning,
+            self._admitting,
+            self._watching,
+            self._sweeping,
+            *[self._working] * self._workers,
+        ]
+        self._tasks = [asyncio.create_task(loop(), name=f"controller{loop.__name__}") for loop in loops]
+
+    async def stop(self) -> None:
+        """Let go of everything; whoever comes next goes on from the rows."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._queue.close()
+        self._tasks = []
+
+    # Loops
+
+    async def _scanning(self) -> None:
+        with self._parts.wakeups.listen(WORKLOADS) as listener:
+            while True:
+                await self._attempt("scan the workloads", self._scan)
+                await listener.wait(self._parts.config.runs.scan_seconds)
+
+    async def _admitting(self) -> None:
+        """Apart from the scan: a new attempt does not wait for a backend that is slow to answer."""
+        with self._parts.wakeups.listen(WORKLOADS) as listener:
+            while True:
+                self._queue.put(ADMISSION)
+                await listener.wait(self._parts.config.runs.scan_seconds)
+
+    async def _watching(self) -> None:
+        while True:
+            await self._attempt("wait for the backend", self._watch)
+
+    async def _sweeping(self) -> None:
+        while True:
+            await self._attempt("sweep", lambda: sweeps.sweep(self._parts))
+            await self._parts.clock.sleep(sweeps.SWEEP_SECONDS)
+
+    async def _working(self) -> None:
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._work(key)
+            except LockLost:
+                self._queue.done(key)  # it is another controller's now, and the next scan looks again
+            except StartFailed as error:
+                logger.warning("%s is tried again in %.1f s: %s", key, self._queue.fail(key), error)
+            except Exception:  # whatever fails for one workload, the others go on and it is tried again
+                logger.exception("Work on %s failed; again in %.1f s", key, self._queue.fail(key))
+            else:
+                self._queue.done(key)
+
+    async def _attempt(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do one round of a loop. It fails when database or backend do, and the next may not."""
+        try:
+            await work()
+        except Exception:
+            logger.exception("Could not %s; again in a moment", what)
+            await self._parts.clock.sleep(self._parts.config.runs.scan_seconds)
+
+    # One round of each
+
+    async def _scan(self) -> None:
+        await self._measure()
+        rows = await self._open_rows()
+        self._silence.forget_others(row.id for row in rows)
+        seen = await self._observe(rows)
+        for row in rows:
+            step = self._reconciler.decide(row, seen.get(row.id))
+            if step not in (None, Step.ADMIT):
+                self._queue.put(row.id, self._reconciler.facts(row).mark)
+
+    async def _open_rows(self) -> Sequence[WorkloadRow]:
+        async with self._parts.database.reader() as session:
+            return (await session.scalars(select(WorkloadRow).where(WorkloadRow.removed_at.is_(None)))).all()
+
+    async def _observe(self, rows: Sequence[WorkloadRow]) -> Mapping[str, Observed]:
+        """What the backend sees of all of them; nothing where it does not answer."""
+        handles = {row.id: row.handle for row in rows if row.handle}
+        if not handles:
+            return {}
+        try:
+            async with asyncio.timeout(OBSERVE_SECONDS):
+                return await self._backend.observe(handles)
+        except Exception:  # silence of the backend is a finding: it counts with the launcher's
+            logger.exception("The %s backend does not say how its workloads are", self._backend.name)
+            return {}
+
+    async def _watch(self) -> None:
+        await self._backend.wait_for_change(CHANGE_SECONDS)
+        self._parts.wakeups.notify(WORKLOADS)
+
+    async def _measure(self) -> None:
+        now = self._parts.clock.uptime()
+        if self._measured is not None and now - self._measured < CAPACITY_SECONDS:
+            return
+        found = await self._backend.capacity([row.id for row in await self._open_rows() if row.handle])
+        if found is None:
+            self._parts.machine.set_unbounded()
+        else:
+            self._parts.machine.set(found.cores, found.memory_bytes)
+        self._measured = now
+
+    async def _work(self, key: str) -> None:
+        if key == ADMISSION:
+            await self._admit()
+        else:
+            await held(self._parts, key, self._reconciler.work)
+
+    async def _admit(self) -> None:
+        if self._starter.full or not self._parts.machine.known:
+            return
+        for row in await admission.admit(self._parts):
+            self._queue.put(row.id, self._reconciler.facts(row).mark)
