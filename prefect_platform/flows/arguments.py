@@ -1,0 +1,226 @@
+"""Every argument of `register` is checked here, before anything is written anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from pydantic import TypeAdapter, ValidationError
+
+from prefect_platform.errors import RegistrationError, foreign
+from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
+from prefect_platform.names import nearest
+
+_BANNED = "/%&><"
+_PLATFORMS = {
+    "work_pool_name": "the platform chooses the work pool",
+    "job_variables": "the platform sets the job variables",
+    "image": "runs start with the interpreter that registered",
+    "build": "the platform takes the code as it is; there is no image to build",
+    "push": "the platform takes the code as it is; there is no image to push",
+    "entrypoint_type": "the platform finds the entrypoint",
+    "print_next_steps": "the Registration shows what to do next",
+    "ignore_warnings": "there are no warnings of a work pool",
+    "version_type": "versions are numbered by the platform",
+}
+KNOWN = (
+    "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone", "parameters",
+    "tags", "triggers", "concurrency_limit", "description", "version", "paused", "enforce_parameter_schema",
+    "work_queue_name", "grace_seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked of a deployment, checked."""
+
+    name: str
+    schedules: list[WantedSchedule] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    triggers: list[Any] = field(default_factory=list)
+    concurrency_limit: int | None = None
+    concurrency_options: dict[str, Any] | None = None
+    description: str | None = None
+    version: str | None = None
+    paused: bool | None = None
+    enforce_parameter_schema: bool = True
+    work_queue_name: str | None = None
+    grace_seconds: float = 30.0
+
+
+def check_flow(flow: object) -> Flow[..., Any]:
+    """The flow.
+
+    Raises:
+        RegistrationError: it is something else; the message says what.
+    """
+    if isinstance(flow, Flow):
+        return flow
+    name = getattr(flow, "__name__", None)
+    if callable(flow) and name:
+        raise RegistrationError(
+            f"`{name}` is not a flow: put `@flow` (from prefect import flow) above its `def`."
+        )
+    raise RegistrationError(
+        f"register() takes a flow, or text such as 'path.py:flow'; it was given {type(flow).__name__} {foreign(repr(flow))}."
+    )
+
+
+def check_unknown(unknown: Mapping[str, Any]) -> None:
+    """Refuse keywords that `register` does not have, with the nearest that it has."""
+    for name in unknown:
+        if name in _PLATFORMS:
+            raise RegistrationError(f"register() has no `{name}`: {_PLATFORMS[name]}.")
+        raise RegistrationError(
+            f"register() has no `{name}`.{nearest(name, KNOWN)} It takes {', '.join(KNOWN)}."
+        )
+
+
+def check_options(
+    flow: Flow[..., Any],
+    *,
+    name: str | None,
+    schedules: dict[str, Any],
+    parameters: Any,
+    tags: Any,
+    triggers: Any,
+    concurrency_limit: Any,
+    description: Any,
+    version: Any,
+    paused: Any,
+    enforce_parameter_schema: Any,
+    work_queue_name: Any,
+    grace_seconds: Any,
+) -> Options:
+    """All options together.
+
+    Raises:
+        RegistrationError: one of them is wrong; the message names it and gives an example.
+    """
+    limit, options = _concurrency(concurrency_limit)
+    return Options(
+        name=_name("name", name if name is not None else flow.name),
+        schedules=wanted_schedules(**schedules),
+        parameters=check_parameters(flow, parameters),
+        tags=_tags(tags),
+        triggers=_triggers(triggers),
+        concurrency_limit=limit,
+        concurrency_options=options,
+        description=_text("description", description if description is not None else flow.description),
+        version=_text("version", version),
+        paused=_flag("paused", paused),
+        enforce_parameter_schema=_flag("enforce_parameter_schema", enforce_parameter_schema) is not False,
+        work_queue_name=_text("work_queue_name", work_queue_name),
+        grace_seconds=_grace(grace_seconds),
+    )
+
+
+def _name(what: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RegistrationError(f"{what} is {value!r}: expected text, such as {what}='nightly'.")
+    bad = next((char for char in value if char in _BANNED or ord(char) < 32), None)
+    if bad is not None or len(value) > 255:
+        why = f"{bad!r} is not allowed in it" if bad is not None else "it is longer than 255 characters"
+        raise RegistrationError(
+            f"{what}={foreign(value)!r} cannot be used: {why}. Choose such as {what}='nightly'."
+        )
+    return value
+
+
+def check_parameters(flow: Flow[..., Any], parameters: Any) -> dict[str, Any]:
+    """Default parameters of the deployment, as JSON values."""
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, Mapping):
+        raise RegistrationError(
+            f"parameters is {parameters!r}: expected a dict such as parameters={{'year': 2013}}."
+        )
+    known = flow.parameters.properties
+    for name in parameters:
+        if name not in known:
+            has = f"It takes {', '.join(known)}." if known else "It takes none."
+            raise RegistrationError(
+                f"The flow {flow.name!r} has no parameter {name!r}.{nearest(str(name), known)} {has}"
+            )
+    try:
+        checked = flow.serialize_parameters(dict(parameters))
+        json.dumps(checked)
+    except (TypeError, ValueError) as error:
+        raise RegistrationError(
+            f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists and dicts."
+        ) from None
+    return checked
+
+
+def _tags(tags: Any) -> list[str]:
+    if tags is None:
+        return []
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise RegistrationError(f"tags is {tags!r}: expected a list of text, such as tags=['prod'].")
+    found = list(tags)
+    for tag in found:
+        if not isinstance(tag, str) or not tag:
+            raise RegistrationError(f"The tag {tag!r} is not text, as in tags=['prod'].")
+    return list(dict.fromkeys(found))
+
+
+def _triggers(triggers: Any) -> list[Any]:
+    if triggers is None:
+        return []
+    from prefect.events import DeploymentTriggerTypes
+
+    adapter: TypeAdapter[Any] = TypeAdapter(DeploymentTriggerTypes)
+    given = triggers if isinstance(triggers, list | tuple) else [triggers]
+    found = []
+    for trigger in given:
+        try:
+            found.append(adapter.validate_python(trigger) if isinstance(trigger, dict) else trigger)
+        except ValidationError as error:
+            raise RegistrationError(f"A trigger cannot be read: {foreign(str(error))}") from None
+        if not hasattr(found[-1], "as_automation"):
+            raise RegistrationError(
+                f"A trigger is {type(trigger).__name__}: expected one of prefect.events, such as "
+                "DeploymentEventTrigger(expect={'file.arrived'})."
+            )
+    return found
+
+
+def _concurrency(limit: Any) -> tuple[int | None, dict[str, Any] | None]:
+    options = None
+    if isinstance(limit, ConcurrencyLimitConfig):
+        options = limit.model_dump(mode="json", exclude={"limit"}, exclude_none=True)
+        limit = limit.limit
+    if limit is None:
+        return None, None
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise RegistrationError(
+            f"concurrency_limit={limit!r} must be a whole number of runs from 1 on, such as concurrency_limit=1."
+        )
+    return limit, options
+
+
+def _grace(seconds: Any) -> float:
+    if seconds is None:
+        return Options.grace_seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:
+        raise RegistrationError(
+            f"grace_seconds={seconds!r} must lie between 0 and 3600, such as grace_seconds=30."
+        )
+    return float(seconds)
+
+
+def _text(what: str, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise RegistrationError(f"{what} is {value!r}: expected text.")
+    return value
+
+
+def _flag(what: str, value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise RegistrationError(f"{what} is {value!r}: expected True or False.")
+    return value

@@ -1,0 +1,69 @@
+"""`Captured`: the code of one flow, ready to travel, with a digest over a canonical description."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect_platform.wire.flows import BundleFile, Code, CodeKind
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a bundle: small content in memory, large content where it lies on disk."""
+
+    path: str
+    content: bytes | Path
+    size: int
+    sha256: str
+    identity: str = ""
+    """What stands for this file in the code digest, where that is not the digest of its bytes: two
+    pickles of one value may differ."""
+
+    @classmethod
+    def of_bytes(cls, path: str, content: bytes) -> Entry:
+        return cls(path, content, len(content), hashlib.sha256(content).hexdigest())
+
+    @classmethod
+    def of_file(cls, path: str, file: Path, identity: str = "") -> Entry:
+        """Reads the file once, in pieces."""
+        digest, size = hashlib.sha256(), 0
+        with file.open("rb") as stream:
+            while piece := stream.read(_CHUNK):
+                digest.update(piece)
+                size += len(piece)
+        return cls(path, file, size, digest.hexdigest(), identity)
+
+
+@dataclass(frozen=True)
+class Captured:
+    kind: CodeKind
+    entrypoint: str
+    origin: str
+    """Where the flow came from, for people. Not part of the digest."""
+    entries: tuple[Entry, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What somebody should know about what travels and what stays."""
+
+    @property
+    def size(self) -> int:
+        """Bytes before compression."""
+        return sum(entry.size for entry in self.entries)
+
+    @property
+    def digest(self) -> str:
+        files = {entry.path: entry.identity or entry.sha256 for entry in self.entries}
+        described = {"format": 1, "kind": self.kind.value, "entrypoint": self.entrypoint, "files": files}
+        text = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def code(self) -> Code:
+        """This code as the platform wants to hear of it."""
+        files = [BundleFile(path=e.path, size=e.size, sha256=e.sha256) for e in self.entries]
+        return Code(
+            kind=self.kind, digest=self.digest, entrypoint=self.entrypoint, origin=self.origin, files=files
+        )

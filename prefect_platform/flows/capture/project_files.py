@@ -1,0 +1,136 @@
+"""Which files of a project folder travel: what `.gitignore` and `.platformignore` leave, and no credential."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pathspec
+
+from prefect_platform.errors import RegistrationError
+
+MARKERS = ("pyproject.toml", ".git", "setup.py", ".platformignore")
+IGNORE_FILES = (".gitignore", ".platformignore")
+MOST_FILES = 20_000
+
+_NEVER_NAMES = """
+.git .hg .svn __pycache__ *.pyc *.pyo .venv venv node_modules .tox .nox .mypy_cache .pytest_cache .ruff_cache
+.ipynb_checkpoints .hypothesis .DS_Store .idea .vscode *.egg-info .prefect
+"""
+_CREDENTIAL_NAMES = """
+.env .env.* !.env.example !.env.sample !.env.template *.env *.pem *.key *.p12 *.pfx *.jks *.keystore *.kdbx *.ppk
+id_rsa* id_dsa* id_ecdsa* id_ed25519* .netrc _netrc .pypirc .npmrc .pgpass .my.cnf .git-credentials .htpasswd
+.aws .ssh .gnupg .kube .azure .docker credentials credentials.json client_secret*.json
+service-account*.json service_account*.json application_default_credentials.json
+secrets.toml secrets.yaml secrets.yml secrets.json
+"""
+_NEVER = pathspec.GitIgnoreSpec.from_lines(_NEVER_NAMES.split())
+_CREDENTIALS = pathspec.GitIgnoreSpec.from_lines(_CREDENTIAL_NAMES.split())
+_PRIVATE_KEY = b"PRIVATE KEY-----"
+_KEY_HEAD = 4096
+_SOURCES = (".py", ".md", ".rst", ".ipynb")
+"""Kinds of file that may speak of a key without being one."""
+
+
+@dataclass
+class Selection:
+    """Files to ship, by their path in the bundle, and what stayed because it holds credentials."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    withheld: list[str] = field(default_factory=list)
+
+
+def project_folder(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that is marked as a project; None if there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if folder in _too_wide():
+            return None
+        if any((folder / marker).exists() for marker in MARKERS):
+            return folder
+    return None
+
+
+def whole_folder_may_travel(folder: Path) -> bool:
+    """A home folder, the root and the folder for temporary files are no projects."""
+    return folder.resolve() not in _too_wide()
+
+
+def _too_wide() -> set[Path]:
+    return {Path("/"), Path("/tmp"), Path("/var/tmp"), Path.home().resolve()}  # noqa: S108 - named, not used
+
+
+def select(root: Path) -> Selection:
+    """The files below `root` that travel.
+
+    Raises:
+        RegistrationError: there are more than `MOST_FILES`.
+    """
+    selection = Selection()
+    for path, file in _walk(root, root, []):
+        if _CREDENTIALS.match_file(path) or _is_private_key(file):
+            selection.withheld.append(path)
+            continue
+        selection.files[path] = file
+        if len(selection.files) > MOST_FILES:
+            raise RegistrationError(
+                f"{root} holds more than {MOST_FILES:,} files. Name what need not travel in {root}/.platformignore, "
+                "which is written like a .gitignore."
+            )
+    return selection
+
+
+Rules = list[tuple[Path, pathspec.GitIgnoreSpec]]
+
+
+def _walk(root: Path, folder: Path, rules: Rules) -> Iterator[tuple[str, Path]]:
+    rules = rules + _rules(folder)
+    for item in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        file = Path(item.path)
+        path = file.relative_to(root).as_posix()
+        is_folder = item.is_dir(follow_symlinks=False)
+        if _NEVER.match_file(path) or _ignored(file, rules, is_folder=is_folder):
+            continue
+        if is_folder:
+            if _CREDENTIALS.match_file(path + "/"):
+                continue
+            if not (file / "pyvenv.cfg").exists():
+                yield from _walk(root, file, rules)
+        elif item.is_file() and (not item.is_symlink() or root in file.resolve().parents):
+            yield path, file
+
+
+def _rules(folder: Path) -> Rules:
+    found: Rules = []
+    for name in IGNORE_FILES:
+        file = folder / name
+        if file.is_file():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            found.append((folder, pathspec.GitIgnoreSpec.from_lines(lines)))
+    return found
+
+
+def _ignored(file: Path, rules: Rules, *, is_folder: bool) -> bool:
+    """The last rule that speaks of a file decides, as in git."""
+    ignored = False
+    for folder, spec in rules:
+        path = file.relative_to(folder).as_posix() + ("/" if is_folder else "")
+        verdict = spec.check_file(path).include
+        ignored = ignored if verdict is None else verdict
+    return ignored
+
+
+def _is_private_key(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return _PRIVATE_KEY in stream.read(_KEY_HEAD) and file.suffix not in (
+                ".py",
+                ".md",
+                ".rst",
+                ".ipynb",
+            )
+    except OSError:
+        return False
+    return _PRIVATE_KEY in head and file.suffix not in _SOURCES

@@ -1,0 +1,217 @@
+"""Prefect's side of a registration: one deployment, created once and then patched.
+
+What people did in Prefect's UI stays: paused or changed schedules, schedules of their own, a paused
+deployment. Automations of the deployment are replaced, never piled up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from prefect import Flow
+
+from prefect_platform.errors import NotFound, RegistrationError
+from prefect_platform.flows.arguments import Options
+from prefect_platform.flows.prefect_api import PrefectApi
+from prefect_platform.flows.schedules import PREFIX, WantedSchedule
+from prefect_platform.flows.storage import WebhookStorage
+from prefect_platform.names import LABEL_TAG, STORAGE_TAG
+from prefect_platform.wire.flows import CodeKind, FlowVersion
+
+
+@dataclass(frozen=True)
+class DeploymentSpec:
+    """Everything that Prefect is told of a deployment."""
+
+    flow_name: str
+    body: dict[str, Any]
+    schedules: list[WantedSchedule] = field(default_factory=list)
+    triggers: list[Any] = field(default_factory=list)
+    orchestrator: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.body["name"])
+
+    @property
+    def digest(self) -> str:
+        """Equal digests: there is nothing to tell Prefect."""
+        schedules = [schedule.body() for schedule in self.schedules]
+        triggers = [_canonical(trigger.model_dump(mode="json")) for trigger in self.triggers]
+        told = [self.orchestrator, self.flow_name, self.body, schedules, triggers]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What stands in Prefect now."""
+
+    deployment_id: str
+    flow_id: str
+    written: bool
+    notes: tuple[str, ...] = ()
+
+
+def specify(
+    flow: Flow[..., Any],
+    options: Options,
+    version: FlowVersion,
+    storage: WebhookStorage | None,
+    *,
+    platform_url: str,
+    project: str,
+    work_pool: str,
+    orchestrator: str,
+) -> DeploymentSpec:
+    """What to tell Prefect. It carries ids and names only: no secret and no token."""
+    settings = version.settings
+    body: dict[str, Any] = {
+        "name": options.name,
+        "work_pool_name": work_pool,
+        "entrypoint": prefect_entrypoint(version.code.kind, version.code.entrypoint),
+        "pull_steps": [storage.to_pull_step()] if storage else [],
+        "path": None,
+        "job_variables": {
+            "flow_version_id": version.id,
+            "project": project,
+            "cores": settings.cores,
+            "memory_bytes": settings.memory_bytes,
+        },
+        "parameters": options.parameters,
+        "parameter_openapi_schema": flow.parameters.model_dump(mode="json", exclude_unset=True),
+        "enforce_parameter_schema": options.enforce_parameter_schema,
+        "tags": deployment_tags(options.tags, platform_url),
+        "description": options.description,
+        "version": options.version or str(version.number),
+        "concurrency_limit": options.concurrency_limit,
+        "concurrency_options": options.concurrency_options,
+    }
+    if options.paused is not None:
+        body["paused"] = options.paused
+    if options.work_queue_name is not None:
+        body["work_queue_name"] = options.work_queue_name
+    return DeploymentSpec(flow.name, body, options.schedules, options.triggers, orchestrator)
+
+
+def prefect_entrypoint(kind: CodeKind, entrypoint: str) -> str:
+    """Prefect takes a colon for a path and a dot for a module."""
+    return entrypoint.replace(":", ".") if kind is CodeKind.MODULE else entrypoint
+
+
+def deployment_tags(tags: list[str], platform_url: str) -> list[str]:
+    """The user's tags and ours: what it is, how its code is stored, and on which platform."""
+    host = urlsplit(platform_url).hostname or "platform"
+    return list(dict.fromkeys([*tags, LABEL_TAG, STORAGE_TAG, host]))
+
+
+def apply(api: PrefectApi, spec: DeploymentSpec, known_id: str | None, known_digest: str | None) -> Applied:
+    """Make Prefect's deployment what `spec` says. Repeating it does no harm.
+
+    Raises:
+        OrchestratorUnavailable: Prefect does not answer; nothing or a part is written, and the same call repairs it.
+        RegistrationError: Prefect refuses it.
+    """
+    if known_id is not None:
+        current = _current(api, f"/deployments/{known_id}")
+        if current is not None:
+            if known_digest == spec.digest:
+                return Applied(known_id, str(current["flow_id"]), written=False)
+            return _patch(api, spec, current)
+    flow_id = str(api.post("/flows/", {"name": spec.flow_name})["id"])
+    name = f"{quote(spec.flow_name, safe='')}/{quote(spec.name, safe='')}"
+    current = _current(api, f"/deployments/name/{name}")
+    return _patch(api, spec, current) if current is not None else _create(api, spec, flow_id)
+
+
+def _current(api: PrefectApi, path: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = api.get(path)
+    except NotFound:
+        return None
+    return found
+
+
+def _create(api: PrefectApi, spec: DeploymentSpec, flow_id: str) -> Applied:
+    schedules = [schedule.body() for schedule in spec.schedules]
+    try:
+        made = api.post("/deployments/", spec.body | {"flow_id": flow_id, "schedules": schedules})
+    except (NotFound, RegistrationError) as error:
+        raise _pool_missing(api, spec) or error from None
+    deployment_id = str(made["id"])
+    _replace_triggers(api, spec, deployment_id, had_any=False)
+    return Applied(deployment_id, flow_id, written=True)
+
+
+def _patch(api: PrefectApi, spec: DeploymentSpec, current: dict[str, Any]) -> Applied:
+    deployment_id = str(current["id"])
+    body = {key: value for key, value in spec.body.items() if key != "name"}
+    try:
+        api.patch(f"/deployments/{deployment_id}", body)
+    except (NotFound, RegistrationError) as error:
+        raise _pool_missing(api, spec) or error from None
+    notes = _sync_schedules(api, spec, deployment_id, current.get("schedules") or [])
+    _replace_triggers(api, spec, deployment_id, had_any=True)
+    return Applied(deployment_id, str(current["flow_id"]), written=True, notes=tuple(notes))
+
+
+def _sync_schedules(
+    api: PrefectApi, spec: DeploymentSpec, deployment_id: str, present: list[dict[str, Any]]
+) -> list[str]:
+    """Add what is wanted and missing, take away ours that is wanted no more, touch nothing else."""
+    path, notes = f"/deployments/{deployment_id}/schedules", list[str]()
+    ours = {s["slug"]: s for s in present if str(s.get("slug") or "").startswith(PREFIX)}
+    wanted = {schedule.slug: schedule for schedule in spec.schedules}
+    gone = [schedule for slug, schedule in ours.items() if slug not in wanted]
+    new = [schedule.body() for slug, schedule in wanted.items() if slug not in ours]
+    for body in new:
+        before = [s for s in gone if _family(s["slug"]) == _family(body["slug"])]
+        if before and not any(s["active"] for s in before) and body["active"]:
+            body["active"] = False
+            notes.append("The schedule was paused in Prefect and stays paused after its change.")
+    # The new before the old goes: a failure between the two leaves one too many, never none.
+    if new:
+        api.post(path, new, again=False)
+    for schedule in gone:
+        api.delete(f"{path}/{schedule['id']}")
+    return notes
+
+
+def _family(slug: str) -> str:
+    return slug.rpartition("-")[0]
+
+
+def _replace_triggers(api: PrefectApi, spec: DeploymentSpec, deployment_id: str, *, had_any: bool) -> None:
+    """Prefect keeps automations of a deployment through every change, so the old ones go first."""
+    if had_any:
+        api.delete(f"/automations/owned-by/prefect.deployment.{deployment_id}")
+    for number, trigger in enumerate(spec.triggers):
+        trigger = trigger.model_copy(deep=True)  # noqa: PLW2901 - the user's object stays as it is
+        trigger.name = trigger.name or f"{spec.flow_name}/{spec.name} automation {number + 1}"
+        trigger.set_deployment_id(deployment_id)
+        automation = trigger.as_automation().model_dump(mode="json")
+        automation["owner_resource"] = f"prefect.deployment.{deployment_id}"
+        api.post("/automations/", automation, again=False)
+
+
+def _pool_missing(api: PrefectApi, spec: DeploymentSpec) -> RegistrationError | None:
+    pool = spec.body["work_pool_name"]
+    if _current(api, f"/work_pools/{quote(pool, safe='')}") is not None:
+        return None
+    return RegistrationError(
+        f"Prefect at {api.url} has no work pool {pool!r} yet: no agent of this platform has signed in there. Start one "
+        "with `prefect-platform up`, or `prefect-platform agent run`, then register again: the same call repairs it."
+    )
+
+
+def _canonical(value: Any) -> Any:
+    """Without the random ids of a trigger, and with its sets in order."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items() if key != "id"}
+    if isinstance(value, list):
+        items = [_canonical(item) for item in value]
+        return sorted(items) if all(isinstance(item, str) for item in items) else items
+    return value

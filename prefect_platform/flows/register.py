@@ -1,0 +1,288 @@
+"""`register`: check → capture → identity → upload → version → deployment → confirm.
+
+Nothing is written before everything is checked. Whatever fails later leaves nothing that shows as
+registered, and the same call repairs it.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefect import Flow
+
+from prefect_platform.client.api import PlatformClient
+from prefect_platform.client.settings import connect
+from prefect_platform.flows import bundle, deployment
+from prefect_platform.flows.arguments import Options, check_flow, check_options, check_unknown
+from prefect_platform.flows.capture.captured import Captured
+from prefect_platform.flows.capture.files import load
+from prefect_platform.flows.capture.flow import capture
+from prefect_platform.flows.prefect_api import PrefectApi
+from prefect_platform.flows.registration import Registration, readable
+from prefect_platform.flows.settings import PrefectSettings, prefect_settings
+from prefect_platform.flows.storage import WebhookStorage
+from prefect_platform.wire.flows import (
+    CodeKind,
+    ConfirmRequest,
+    PythonInfo,
+    RegisterAnswer,
+    RegisterRequest,
+    VersionSettings,
+    VersionStatus,
+)
+from prefect_platform.wire.projects import Project
+
+_LARGE = 50 << 20
+"""Bytes from which somebody is told that much travels."""
+
+
+def register(
+    flow: Flow[..., Any] | str,
+    *,
+    name: str | None = None,
+    project: str | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    cron: Any = None,
+    interval: Any = None,
+    rrule: Any = None,
+    schedule: Any = None,
+    schedules: Any = None,
+    timezone: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: Sequence[str] | None = None,
+    triggers: Any = None,
+    concurrency_limit: Any = None,
+    description: str | None = None,
+    version: str | None = None,
+    paused: bool | None = None,
+    enforce_parameter_schema: bool | None = None,
+    work_queue_name: str | None = None,
+    grace_seconds: float | None = None,
+    **unknown: Any,
+) -> Registration:
+    """Store a flow's code with the platform, and make or update its deployment in Prefect.
+
+    Works in a notebook cell, in a script and in CI, without await. The same code and options again
+    change nothing.
+
+    Args:
+        flow: A flow, or `path.py:flow`, or `package.module:flow`.
+        name: Of the deployment; by default the flow's own name.
+        project: By default the one of the profile.
+        url: The platform's address; by default `PREFECT_PLATFORM_URL`, then the profile.
+        token: By default `PREFECT_PLATFORM_TOKEN`, then the profile.
+        cron: Such as `"0 2 * * *"`; one or several.
+        interval: Seconds or a timedelta; one or several.
+        rrule: Such as `"FREQ=WEEKLY;BYDAY=MO"`; one or several.
+        schedule: One of `prefect.schedules`.
+        schedules: Several of them.
+        timezone: Of the schedules that say none, such as `"Europe/Berlin"`.
+        parameters: Defaults of the deployment.
+        tags: Of the deployment and its runs.
+        triggers: Prefect's deployment triggers; they become automations of the deployment.
+        concurrency_limit: Runs at a time, or a `ConcurrencyLimitConfig`.
+        description: By default the flow's docstring.
+        version: Prefect's own label; by default the platform's version number.
+        paused: Whether its schedules rest; by default as it is.
+        enforce_parameter_schema: Whether Prefect checks parameters; by default it does.
+        work_queue_name: Queue of the platform's work pool.
+        grace_seconds: Time a run has to end after it is cancelled; 30 by default.
+        unknown: Any other keyword is refused, with the nearest name.
+
+    Raises:
+        RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
+        Unavailable: the platform or Prefect does not answer.
+    """
+    check_unknown(unknown)
+    module = None
+    if isinstance(flow, str):
+        flow, module = load(flow)
+    options = check_options(
+        check_flow(flow),
+        name=name,
+        schedules={
+            "cron": cron, "interval": interval, "rrule": rrule,
+            "schedule": schedule, "schedules": schedules, "timezone": timezone,
+        },
+        parameters=parameters,
+        tags=tags,
+        triggers=triggers,
+        concurrency_limit=concurrency_limit,
+        description=description,
+        version=version,
+        paused=paused,
+        enforce_parameter_schema=enforce_parameter_schema,
+        work_queue_name=work_queue_name,
+        grace_seconds=grace_seconds,
+    )  # fmt: skip
+    client = connect(url, token, project)
+    with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
+        call = _Call(flow, module, options, client, client.project, Path(directory))
+        return call.run()
+
+
+@dataclass
+class _Call:
+    """One registration; each step is a method."""
+
+    flow: Flow[..., Any]
+    module: ModuleType | None
+    options: Options
+    client: PlatformClient
+    project_name: str
+    directory: Path
+
+    def run(self) -> Registration:
+        captured = capture(self.flow, self.module, self.directory)
+        project = self.client.projects.get(self.project_name)
+        answer = self.identity(captured, project)
+        sha256 = self.upload(captured, project, answer)
+        settings = prefect_settings()
+        with PrefectApi(project.orchestrator_url, settings) as api:
+            spec = self.specify(project, answer, sha256)
+            applied = self.deploy(api, spec, answer)
+        self.confirm(answer, applied, spec)
+        notes = [
+            *captured.notes,
+            *_size_note(captured),
+            *answer.notes,
+            *applied.notes,
+            *_other_prefect(project, settings),
+        ]
+        for note in notes:
+            sys.stderr.write(f"{note}\n")
+        return self.registration(captured, project, answer, applied, notes)
+
+    def identity(self, captured: Captured, project: Project) -> RegisterAnswer:
+        """Tell the platform what this is; it says whether it knows it."""
+        python = PythonInfo(
+            version=platform.python_version(),
+            executable=sys.executable,
+            implementation=platform.python_implementation(),
+        )
+        request = RegisterRequest(
+            flow_name=self.flow.name,
+            deployment_name=self.options.name,
+            code=captured.code(),
+            settings=VersionSettings(python=python, grace_seconds=self.options.grace_seconds),
+        )
+        return self.client.flows.register(project.name, request)
+
+    def upload(self, captured: Captured, project: Project, answer: RegisterAnswer) -> str | None:
+        """Send the bytes if the platform lacks them; the bundle's digest, or None where nothing travels."""
+        if captured.kind is CodeKind.MODULE:
+            return None
+        if not answer.bundle_missing and answer.version.bundle_sha256:
+            return answer.version.bundle_sha256
+        made = bundle.build(captured, self.directory / "bundle.zip")
+        stored = self.client.flows.upload_bundle(project.name, captured.digest, made.path, made.sha256)
+        return stored.sha256
+
+    def specify(
+        self, project: Project, answer: RegisterAnswer, sha256: str | None
+    ) -> deployment.DeploymentSpec:
+        version = answer.version
+        storage = WebhookStorage(self.client.url, version.id, sha256) if sha256 else None
+        return deployment.specify(
+            self.flow,
+            self.options,
+            version,
+            storage,
+            platform_url=self.client.url,
+            project=project.name,
+            work_pool=project.work_pool,
+            orchestrator=project.orchestrator_url,
+        )
+
+    def deploy(
+        self, api: PrefectApi, spec: deployment.DeploymentSpec, answer: RegisterAnswer
+    ) -> deployment.Applied:
+        known = answer.deployment
+        known_id = known.prefect_deployment_id if known else None
+        return deployment.apply(api, spec, known_id, known.spec_digest if known else None)
+
+    def confirm(
+        self, answer: RegisterAnswer, applied: deployment.Applied, spec: deployment.DeploymentSpec
+    ) -> None:
+        """Until this the version does not show as registered."""
+        if not applied.written and answer.version.status is VersionStatus.READY:
+            return
+        request = ConfirmRequest(
+            deployment_name=self.options.name,
+            prefect_deployment_id=applied.deployment_id,
+            prefect_flow_id=applied.flow_id,
+            spec_digest=spec.digest,
+        )
+        self.client.flows.confirm(answer.version.id, request)
+
+    def registration(
+        self,
+        captured: Captured,
+        project: Project,
+        answer: RegisterAnswer,
+        applied: deployment.Applied,
+        notes: list[str],
+    ) -> Registration:
+        return Registration(
+            flow_name=self.flow.name,
+            deployment_name=self.options.name,
+            project=project.name,
+            version=answer.version.number,
+            url=f"{_ui(project)}/v2/deployments/deployment/{applied.deployment_id}",
+            flow_id=answer.flow.id,
+            version_id=answer.version.id,
+            deployment_id=applied.deployment_id,
+            created=answer.created,
+            changes=tuple(answer.changes),
+            notes=tuple(notes),
+            files=tuple(captured.code().files),
+            schedules=tuple(_shown(wanted.schedule) for wanted in self.options.schedules),
+            parameters=tuple(self.flow.parameters.properties),
+            client=self.client,
+        )
+
+
+def _size_note(captured: Captured) -> list[str]:
+    if captured.size <= _LARGE:
+        return []
+    largest = sorted(captured.entries, key=lambda entry: -entry.size)[:3]
+    named = ", ".join(f"{entry.path} ({readable(entry.size)})" for entry in largest)
+    return [
+        f"{readable(captured.size)} travel with this flow: {named}. Load data inside the flow, or leave files "
+        "out with .platformignore, and registering and starting become faster."
+    ]
+
+
+def _other_prefect(project: Project, settings: PrefectSettings) -> list[str]:
+    """The project's Prefect wins over the user's own profile; a difference is said."""
+    if settings.url is None or _address(settings.url) == _address(project.orchestrator_url):
+        return []
+    return [
+        f"The deployment is in the Prefect of project {project.name!r}, {project.orchestrator_url}, not in your "
+        f"own profile's {settings.url}."
+    ]
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url.rstrip("/"))
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    return f"{host}:{parts.port}{parts.path}"
+
+
+def _ui(project: Project) -> str:
+    return (project.orchestrator_ui_url or project.orchestrator_url.removesuffix("/api")).rstrip("/")
+
+
+def _shown(schedule: dict[str, Any]) -> str:
+    kind = next(key for key in ("cron", "interval", "rrule") if key in schedule)
+    text = f"every {schedule[kind]:g} s" if kind == "interval" else f"{kind} {schedule[kind]}"
+    return f"{text} ({schedule['timezone']})" if schedule.get("timezone") else text
