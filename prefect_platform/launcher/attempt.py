@@ -1,0 +1,162 @@
+"""One start of a run: check, fetch, unpack, look once more, start the engine, stay to the end of it."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from prefect_platform.launcher import engine
+from prefect_platform.launcher.bundle import fetch, unpack
+from prefect_platform.launcher.connection import Connection
+from prefect_platform.launcher.control import ControlChannel
+from prefect_platform.launcher.ending import Circumstances, End, reason
+from prefect_platform.launcher.faults import EngineFault, LaunchFault, Unreachable
+from prefect_platform.launcher.flow_run import check_wanted
+from prefect_platform.launcher.logbook import Logbook
+from prefect_platform.launcher.memory import TreeMemory, amount
+from prefect_platform.launcher.output import Output
+from prefect_platform.launcher.process import Exit, end_leftovers
+from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.watch import Watch
+from prefect_platform.wire.launch import Bundle, LaunchSpec
+
+WAIT_FOR_PLATFORM_SECONDS = 600.0
+"""How long a start waits for a platform that does not answer."""
+DRAIN_SECONDS = 5.0
+"""How long output may still come when every process of the run is gone."""
+
+
+class Patience:
+    """Waits between attempts to reach the platform, until the start has waited long enough."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+        self._deadline = time.monotonic() + WAIT_FOR_PLATFORM_SECONDS
+
+    def rest(self, seconds: float, fault: Unreachable) -> None:
+        """Wait. Raises: Stopped, if the end is asked for; `fault`, when there is no patience left."""
+        self._signals.check()
+        self._signals.sleep(seconds)
+        self._signals.check()
+        if time.monotonic() > self._deadline:
+            raise fault
+
+
+class Attempt:
+    """From a claimed spec to the end of everything it started."""
+
+    def __init__(
+        self,
+        spec: LaunchSpec,
+        directory: Path,
+        log: Logbook,
+        signals: Signals,
+        inherited: Mapping[str, str],
+    ) -> None:
+        self._spec = spec
+        self._directory = directory
+        self._log = log
+        self._signals = signals
+        self._inherited = inherited
+
+    def run(self, connection: Connection, patience: Patience) -> End:
+        """Prepare and run the engine; whatever prevents that is the reason of the end."""
+        try:
+            place = self._prepare(connection, patience)
+            with selectors.DefaultSelector() as selector:
+                return self._supervise(place, selector)
+        except LaunchFault as fault:
+            self._log.say(str(fault))
+            return End(reason=str(fault))
+
+    def _prepare(self, connection: Connection, patience: Patience) -> Path:
+        """Check and fetch what the engine needs. Returns the directory that it starts in."""
+        spec = self._spec
+        self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
+        self._signals.check()
+        engine.check_interpreter(spec.interpreter)
+        place = self._directory / ("code" if spec.bundle else "work")
+        if spec.bundle:
+            self._fetch(spec.bundle, place, connection, patience)
+        place.mkdir(exist_ok=True)
+        self._signals.check()
+        self._log.say(check_wanted(spec.flow_run))
+        self._log.steps.add("checked")
+        self._signals.check()
+        return place
+
+    def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> None:
+        archive = self._directory / "bundle.zip"
+        fetch(connection, bundle, archive, patience.rest)
+        files = unpack(archive, place)
+        detail = f"{files} files from {amount(bundle.size)}, SHA-256 {bundle.sha256[:16]}…"
+        self._log.say(f"The code was fetched, and is the code that was registered: {detail}")
+        self._log.steps.add("bundle-fetched", detail)
+
+    def _supervise(self, place: Path, selector: selectors.BaseSelector) -> End:
+        """Start the engine and stay with it until nothing below it is left."""
+        control = ControlChannel(selector, lambda: self._log.steps.add("running"))
+        memory = TreeMemory(self._spec.memory_bytes)
+        watch = Watch(selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say)
+        output = Output(self._log.flow)
+        pid = self._start(place, control, output)
+        ended = watch.until_end(pid)
+        self._log.steps.add("engine-ended")
+        self._drain(output)
+        control.close()
+        return self._end(ended, watch, control, memory)
+
+    def _start(self, place: Path, control: ControlChannel, output: Output) -> int:
+        """Start the engine, and with it the threads that carry its output."""
+        spec = self._spec
+        added = {**spec.environment, **control.environment, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        start = engine.EngineStart(
+            spec.interpreter,
+            engine.arguments(spec.python_version),
+            engine.environment(self._inherited, added, spec.flow_run, place),
+            place,
+            output.write_end,
+        )
+        try:
+            pid = engine.start_engine(start)
+        except EngineFault:
+            output.discard()
+            raise
+        output.start()
+        self._log.say(f"The engine was started (pid {pid}).")
+        self._log.steps.add("engine-started", f"pid {pid}")
+        self._log.shipper.start()
+        return pid
+
+    def _drain(self, output: Output) -> None:
+        """End what the run left behind, and read its output to the end."""
+        left = end_leftovers(self._signals.sleep)
+        if left:
+            self._log.say(f"The run left processes behind, which were ended: {', '.join(left)}.")
+        if not output.finish(DRAIN_SECONDS):
+            self._log.say(
+                "Something still holds the output of the run open; what it writes is not in the log."
+            )
+        self._log.steps.add("drained")
+
+    def _end(self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory) -> End:
+        facts = Circumstances(
+            exit=ended,
+            began=control.was_connected,
+            receipt=control.receipt is not None,
+            stop_reason=self._signals.stop_reason if watch.stopped else None,
+            killed=watch.killed,
+            out_of_memory=None if watch.killed else memory.out_of_memory(ended),
+            tail=self._log.flow.tail,
+        )
+        receipt = control.receipt or {}
+        return End(
+            exit_code=ended.code,
+            signal=ended.signal,
+            receipt=receipt.get("state_type"),
+            receipt_state_name=receipt.get("state_name"),
+            peak_memory_bytes=memory.peak_bytes,
+            reason=reason(facts),
+        )

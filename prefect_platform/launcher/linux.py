@@ -1,0 +1,118 @@
+"""What only Linux offers: dying with the parent, adopting orphans, and the facts in /proc and cgroups.
+
+Everything else in the launcher is POSIX. On another system these say "no" or "not known", and the
+rest works without them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+IS_LINUX = sys.platform.startswith("linux")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def become_subreaper() -> None:
+    """From now on every orphan below this process becomes its child, so none can be lost sight of."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(signum: int) -> None:
+    """Send this process `signum` when the thread that forked it ends. Kept across exec."""
+    _prctl(PR_SET_PDEATHSIG, signum)
+
+
+def _prctl(option: int, argument: int) -> None:
+    if not IS_LINUX:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(argument), 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {argument})")
+
+
+def descendants(root: int) -> list[int]:
+    """Every process below `root` that has not ended, parents before children."""
+    below: dict[int, list[int]] = {}
+    for pid, parent in _living():
+        below.setdefault(parent, []).append(pid)
+    found = list(below.get(root, []))
+    for pid in found:
+        found.extend(below.get(pid, []))
+    return found
+
+
+def _living() -> Iterator[tuple[int, int]]:
+    """(pid, parent) of every process that is not a zombie."""
+    for name in os.listdir(PROC) if IS_LINUX else ():  # noqa: PTH208 - a path for each process is dear
+        if name.isdigit():
+            fields = _text(PROC / name / "stat").rpartition(")")[2].split()
+            if len(fields) > 1 and fields[0] not in "ZX":
+                yield int(name), int(fields[1])
+
+
+def command_name(pid: int) -> str:
+    return _text(PROC / str(pid) / "comm").strip() or "?"
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of one process; 0 if it is gone."""
+    fields = _text(PROC / str(pid) / "statm").split()
+    return int(fields[1]) * PAGE if len(fields) > 1 else 0
+
+
+def proportional_bytes(pid: int) -> int:
+    """Memory of one process, pages shared with others counted in shares; 0 if it is gone."""
+    for line in _text(PROC / str(pid) / "smaps_rollup").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def memory_cgroup() -> Path | None:
+    """Directory of the memory cgroup that this process is in, version 2 or 1."""
+    for line in _text(PROC / "self" / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        root = CGROUPS if not controllers else CGROUPS / "memory"
+        directory = root / path.lstrip("/")
+        if (not controllers or "memory" in controllers.split(",")) and (directory / "cgroup.procs").exists():
+            return directory
+    return None
+
+
+def oom_kills() -> int | None:
+    """How often the kernel killed for want of memory, here or (without a cgroup of our own) anywhere."""
+    group = memory_cgroup()
+    names = ("memory.events", "memory.oom_control") if group else ()
+    texts = [_text(group / name) for name in names if group]
+    for text in (*texts, _text(PROC / "vmstat")):
+        for line in text.splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill":
+                return int(value)
+    return None
+
+
+def memory_limit() -> int | None:
+    """The limit of the memory cgroup in bytes, if it has one."""
+    group = memory_cgroup()
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        text = _text(group / name).strip() if group else ""
+        if text.isdigit() and int(text) < 1 << 60:
+            return int(text)
+    return None
+
+
+def _text(path: Path) -> str:
+    """Contents of a file of /proc or a cgroup; nothing if it, or the process, is gone."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,43 @@
+"""What a workload has to tell: the launcher's own sentences, the output of the run, and the steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect_platform.launcher.redaction import Redaction
+from prefect_platform.launcher.report import Steps
+from prefect_platform.launcher.shipper import Shipper
+from prefect_platform.launcher.source import Source
+from prefect_platform.launcher.spool import Spool
+from prefect_platform.wire.launch import LogSettings
+
+
+class Logbook:
+    """The two sources of a run and its steps, on their way to disk and platform from the first byte."""
+
+    def __init__(
+        self, directory: Path, settings: LogSettings, redaction: Redaction, shipper: Shipper
+    ) -> None:
+        self.redaction = redaction
+        self.shipper = shipper
+        self._spool = directory / "spool"
+        self._settings = settings
+        self.launcher = self._source("launcher")
+        self.flow = self._source("flow")
+        self.steps = Steps(redaction, shipper.hurry)
+        shipper.report(self.steps)
+
+    def _source(self, name: str) -> Source:
+        spool = Spool(self._spool / name, self._settings.segment_bytes)
+        source = Source(name, spool, self.redaction.stream(), self._settings.cap_bytes, self.shipper.grown)
+        self.shipper.attach(source)
+        return source
+
+    def say(self, sentence: str) -> None:
+        """Write a sentence of the launcher's own."""
+        self.launcher.say(sentence)
+
+    def close(self) -> None:
+        """End both sources."""
+        self.flow.close()
+        self.launcher.close()

@@ -1,0 +1,57 @@
+"""What a run prints: one pipe for its descriptors 1 and 2 and those of everything below it.
+
+The reader takes bytes as they come and never waits for the network, so a run is never held up by the
+platform. The pipe keeps the kernel's 64 KiB: that is the most a killed launcher can lose of a source.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+from prefect_platform.launcher.source import Source
+
+CHUNK = 1 << 16
+
+
+class Output:
+    """A pipe whose write end goes to the engine, and the thread that reads it to its end."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._read, self.write_end = os.pipe2(os.O_CLOEXEC)
+        self._abandoned, self._abandon = os.pipe2(os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+
+    def start(self) -> None:
+        """Close the launcher's own write end and begin to read; call after the engine has it."""
+        os.close(self.write_end)
+        self._thread.start()
+
+    def discard(self) -> None:
+        """Close everything; for an engine that was never started."""
+        for descriptor in (self._read, self.write_end, self._abandoned, self._abandon):
+            os.close(descriptor)
+
+    def finish(self, seconds: float) -> bool:
+        """Wait until every writer has closed the pipe and all of it was read.
+
+        After `seconds` the rest is given up; false says so.
+        """
+        self._thread.join(seconds)
+        whole = not self._thread.is_alive()
+        os.close(self._abandon)
+        self._thread.join()
+        return whole
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        poll.register(self._abandoned, 0)
+        while all(fd != self._abandoned for fd, _ in poll.poll()):
+            data = os.read(self._read, CHUNK)
+            if not data:
+                break
+            self._source.write(data)
+        os.close(self._read)

@@ -1,0 +1,65 @@
+"""What the launcher tells the platform beside log bytes: its steps, and at last its result.
+
+Steps carry the time at which they happened and may be sent later: nothing waits for them. The result
+is on disk before it is sent, so that a backend can deliver it where the launcher could not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect_platform.launcher.redaction import Redaction
+from prefect_platform.launcher.source import timestamp
+
+MAX_TEXT = 4096
+MAX_LAST_LINES = 8192
+
+
+class Steps:
+    """Steps on their way to the platform, oldest first. `added` is called after each new one."""
+
+    def __init__(self, redaction: Redaction, added: Callable[[], None]) -> None:
+        self._redaction = redaction
+        self._added = added
+        self._waiting: deque[dict[str, str | None]] = deque()
+
+    def add(self, name: str, detail: str | None = None) -> None:
+        """Note that a step happens now."""
+        text = None if detail is None else self._redaction.mask(detail)[:MAX_TEXT]
+        self._waiting.append({"name": name, "at": timestamp(time.time()), "detail": text})
+        self._added()
+
+    def first(self) -> dict[str, str | None] | None:
+        """The oldest step that has not been delivered."""
+        return self._waiting[0] if self._waiting else None
+
+    def delivered(self) -> None:
+        """The oldest step is done with."""
+        self._waiting.popleft()
+
+
+def result_document(end: dict[str, Any], last_lines: str, redaction: Redaction) -> dict[str, Any]:
+    """The body of the result report, masked and within the bounds of its fields."""
+    reason = end["reason"]
+    return {
+        **end,
+        "reason": None if reason is None else redaction.mask(reason)[:MAX_TEXT],
+        "last_lines": last_lines[-MAX_LAST_LINES:] or None,
+    }
+
+
+def write_result(directory: Path, document: dict[str, Any]) -> None:
+    """Put the result where the backend finds it, in one step.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    draft = directory / "result.json.part"
+    draft.write_text(json.dumps(document), encoding="utf-8")
+    draft.chmod(0o600)
+    draft.replace(directory / "result.json")
