@@ -42,6 +42,17 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class LogSettings:
+    """How often launchers send, and how often readers hear that the platform is there."""
+
+    interval_seconds: float = 0.25
+    watched_interval_seconds: float = 0.05
+    """While somebody follows the log of this workload or its run."""
+    heartbeat_seconds: float = 15.0
+    """Between the comments of a live log in which nothing happens."""
+
+
+@dataclass(frozen=True)
 class RunSettings:
     default_cores: float = 1.0
     default_memory_bytes: int = 1 << 30
@@ -75,6 +86,7 @@ class ServerConfig:
     """Origins of web pages that may call, beside our own."""
     orchestrator: OrchestratorSettings = field(default_factory=OrchestratorSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     runs: RunSettings = field(default_factory=RunSettings)
 
     @property

@@ -12,6 +12,7 @@ from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.clock import Clock
+from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
@@ -97,3 +98,5 @@ class Parts:
     machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)
     """By hash of the secret; filled and emptied by `services.tokens` alone."""
+    log_activity: LogActivity = field(default_factory=LogActivity)
+    """Who watches which log, and what appends need to know; kept by `services.logs`."""

@@ -1,0 +1,168 @@
+"""Logs: appends and seals from launchers; pieces, downloads and live streams for people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from prefect_platform.errors import OffsetMismatch, TooLarge
+from prefect_platform.server.auth import allow, parts_of
+from prefect_platform.server.routes.log_headers import append_marks, append_offset, download_span
+from prefect_platform.server.services import logs, logs_live, logs_read
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.logs_live import Event
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.logs import (
+    MAX_APPEND_BYTES,
+    TIMES_HEADER,
+    AppendAnswer,
+    LogChunk,
+    LogSource,
+    SealRequest,
+)
+from prefect_platform.wire.tokens import TokenKind
+
+router = APIRouter(tags=["logs"])
+
+PartsHere = Annotated[Parts, Depends(parts_of)]
+Launcher = Annotated[Caller, Depends(allow(TokenKind.WORKLOAD))]
+User = Annotated[Caller, Depends(allow(TokenKind.USER))]
+Reader = Annotated[Caller, Depends(allow(TokenKind.USER, TokenKind.WORKLOAD))]
+LastEvent = Annotated[str | None, Header(alias="Last-Event-ID")]
+
+
+@router.patch("/workloads/{workload_id}/logs/{source}", status_code=202)
+async def append(
+    parts: PartsHere, caller: Launcher, workload_id: str, source: str, request: Request
+) -> AppendAnswer:
+    """Append at an offset: `Content-Range: bytes a-b/*`. An empty body is a sign of life. An offset beyond
+    the end is answered 416, with what the platform holds in the problem's `data`."""
+    data = await _body(request)
+    offset = append_offset(request.headers.get("content-range"), len(data))
+    marks = append_marks(request.headers.get(TIMES_HEADER), offset, len(data)) if data else []
+    return await logs.append(parts, caller, workload_id, source, logs.Piece(offset, data, marks))
+
+
+@router.post("/workloads/{workload_id}/logs/{source}/seal")
+async def seal(
+    parts: PartsHere, caller: Launcher, workload_id: str, source: str, request: SealRequest
+) -> LogSource:
+    """Close a source: its size and digest are checked first."""
+    return await logs.seal(parts, caller, workload_id, source, request)
+
+
+@router.get("/workloads/{workload_id}/logs")
+async def sources_of_workload(parts: PartsHere, caller: Reader, workload_id: str) -> list[LogSource]:
+    return await logs_read.sources_of_workload(parts, caller, workload_id)
+
+
+@router.get("/runs/{run_id}/logs")
+async def sources_of_run(parts: PartsHere, caller: User, run_id: str) -> list[LogSource]:
+    """The sources of all attempts, oldest attempt first."""
+    return await logs_read.sources_of_run(parts, caller, run_id)
+
+
+@router.get("/runs/{run_id}/logs/live", response_class=StreamingResponse)
+async def live_of_run(
+    parts: PartsHere, caller: User, run_id: str, last_event_id: LastEvent = None
+) -> StreamingResponse:
+    """Server-sent events `log`, `sealed` and, when the run is over, `end`. Goes on after Last-Event-ID."""
+    return EventStream(await logs_live.follow_run(parts, caller, run_id, last_event_id))
+
+
+@router.get("/workloads/{workload_id}/logs/{source}")
+async def read(
+    parts: PartsHere,
+    caller: User,
+    workload_id: str,
+    source: str,
+    start: Annotated[int | None, Query()] = None,
+    end: Annotated[int | None, Query()] = None,
+    line: Annotated[int | None, Query()] = None,
+    count: Annotated[int | None, Query()] = None,
+    tail: Annotated[int | None, Query()] = None,
+    since: Annotated[datetime | None, Query()] = None,
+) -> LogChunk:
+    """At most 1 MiB: bytes `start` to `end`, or `count` lines from zero-based `line` on, or the last `tail`
+    lines, or what arrived at `since` or later."""
+    wanted = logs_read.Wanted(start, end, line, count, tail, since)
+    return await logs_read.read(parts, caller, workload_id, source, wanted)
+
+
+@router.get("/workloads/{workload_id}/logs/{source}/raw", response_class=StreamingResponse)
+async def raw(parts: PartsHere, caller: User, workload_id: str, source: str, request: Request) -> Response:
+    """Every byte as it is; `Range` is honoured."""
+    stat = await logs_read.opened(parts, caller, workload_id, source)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{workload_id}-{source}.log"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    if stat.sha256 is not None:
+        headers["ETag"] = f'"{stat.sha256}"'
+    usable = request.headers.get("if-range") in (None, headers.get("ETag"))
+    span = download_span(request.headers.get("range") if usable else None, stat.size)
+    start, end = (span.start, span.end) if span else (0, stat.size)
+    if span and start == end:
+        problem = OffsetMismatch(f"Source {source!r} has {stat.size} bytes.", size=stat.size).problem()
+        headers = {"Content-Range": f"bytes */{stat.size}"}
+        return JSONResponse(problem, 416, headers, media_type="application/problem+json")
+    if span:
+        headers["Content-Range"] = span.content_range
+    headers["Content-Length"] = str(end - start)
+    content = logs_read.stream(parts, workload_id, source, start, end)
+    media = "text/plain; charset=utf-8"
+    return StreamingResponse(content, 206 if span else 200, headers, media_type=media)
+
+
+@router.get("/workloads/{workload_id}/logs/{source}/live", response_class=StreamingResponse)
+async def live_of_source(
+    parts: PartsHere, caller: User, workload_id: str, source: str, last_event_id: LastEvent = None
+) -> StreamingResponse:
+    """As the live log of a run, for one source; the ids of events are byte offsets."""
+    return EventStream(await logs_live.follow_source(parts, caller, workload_id, source, last_event_id))
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. What they are made from is closed when the reader goes away."""
+
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self._text = _text(events)
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__(self._text, headers=headers, media_type="text/event-stream")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._text):
+            await super().__call__(scope, receive, send)
+
+
+async def _text(events: AsyncIterator[Event]) -> AsyncGenerator[str, None]:
+    async with aclosing(cast(AsyncGenerator[Event, None], events)):
+        async for event in events:
+            if event.name is None:
+                yield ": here\n\n"
+            else:
+                identity = f"id: {event.id}\n" if event.id else ""
+                yield f"{identity}event: {event.name}\ndata: {event.data}\n\n"
+
+
+async def _body(request: Request) -> bytes:
+    """The body of an append. Raises TooLarge as soon as it is known to be."""
+    declared = request.headers.get("content-length", "")
+    pieces, size = [], int(declared) if declared.isdigit() else 0
+    if size <= MAX_APPEND_BYTES:
+        size = 0
+        async for data in request.stream():
+            pieces.append(data)
+            size += len(data)
+            if size > MAX_APPEND_BYTES:
+                break
+    if size > MAX_APPEND_BYTES:
+        raise TooLarge(f"An append has at most {MAX_APPEND_BYTES} bytes: send less.", limit=MAX_APPEND_BYTES)
+    return b"".join(pieces)
