@@ -28,9 +28,9 @@ _PLATFORMS = {
     "version_type": "versions are numbered by the platform",
 }
 KNOWN = (
-    "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone", "parameters",
-    "tags", "triggers", "concurrency_limit", "description", "version", "paused", "enforce_parameter_schema",
-    "work_queue_name", "grace_seconds",
+    "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
+    "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
+    "enforce_parameter_schema", "work_queue_name", "grace_seconds",
 )  # fmt: skip
 
 
@@ -67,7 +67,8 @@ def check_flow(flow: object) -> Flow[..., Any]:
             f"`{name}` is not a flow: put `@flow` (from prefect import flow) above its `def`."
         )
     raise RegistrationError(
-        f"register() takes a flow, or text such as 'path.py:flow'; it was given {type(flow).__name__} {foreign(repr(flow))}."
+        f"register() takes a flow, or text such as 'path.py:flow'; it was given {type(flow).__name__} "
+        f"{foreign(repr(flow))}."
     )
 
 
@@ -152,7 +153,8 @@ def check_parameters(flow: Flow[..., Any], parameters: Any) -> dict[str, Any]:
         json.dumps(checked)
     except (TypeError, ValueError) as error:
         raise RegistrationError(
-            f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists and dicts."
+            f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists and "
+            "dicts."
         ) from None
     return checked
 
@@ -199,7 +201,8 @@ def _concurrency(limit: Any) -> tuple[int | None, dict[str, Any] | None]:
         return None, None
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise RegistrationError(
-            f"concurrency_limit={limit!r} must be a whole number of runs from 1 on, such as concurrency_limit=1."
+            f"concurrency_limit={limit!r} must be a whole number of runs from 1 on, such as "
+            "concurrency_limit=1."
         )
     return limit, options
 

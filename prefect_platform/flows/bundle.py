@@ -1,4 +1,4 @@
-"""A bundle: one zip with the files of a version and `bundle.json`, written file by file, never whole in memory.
+"""A bundle: one zip with the files of a version and `bundle.json`, never whole in memory.
 
 The same content gives the same bytes: sorted paths, one fixed time, one mode.
 """
@@ -11,7 +11,6 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
 from prefect_platform.errors import RegistrationError
 from prefect_platform.flows.capture.captured import Captured, Entry
@@ -45,8 +44,8 @@ def build(captured: Captured, path: Path) -> Bundle:
     size = path.stat().st_size
     if size > MAX_BUNDLE_BYTES:
         raise RegistrationError(
-            f"What would travel is {size >> 20:,} MiB, more than the {MAX_BUNDLE_BYTES >> 20:,} MiB a platform takes. "
-            "Leave data out with .platformignore, or load it inside the flow."
+            f"What would travel is {size >> 20:,} MiB, more than the {MAX_BUNDLE_BYTES >> 20:,} MiB a "
+            "platform takes. Leave data out with .platformignore, or load it inside the flow."
         )
     with path.open("rb") as stream:
         return Bundle(path, hashlib.file_digest(stream, "sha256").hexdigest(), size)
@@ -76,4 +75,4 @@ def _add(archive: zipfile.ZipFile, entry: Entry) -> None:
             target.write(entry.content)
             return
         with entry.content.open("rb") as source:
-            shutil.copyfileobj(source, cast(IO[bytes], target), _PIECE)
+            shutil.copyfileobj(source, target, _PIECE)

@@ -112,7 +112,7 @@ def apply(api: PrefectApi, spec: DeploymentSpec, known_id: str | None, known_dig
     """Make Prefect's deployment what `spec` says. Repeating it does no harm.
 
     Raises:
-        OrchestratorUnavailable: Prefect does not answer; nothing or a part is written, and the same call repairs it.
+        OrchestratorUnavailable: Prefect does not answer; the same call repairs what it left.
         RegistrationError: Prefect refuses it.
     """
     if known_id is not None:
@@ -202,8 +202,10 @@ def _pool_missing(api: PrefectApi, spec: DeploymentSpec) -> RegistrationError | 
     if _current(api, f"/work_pools/{quote(pool, safe='')}") is not None:
         return None
     return RegistrationError(
-        f"Prefect at {api.url} has no work pool {pool!r} yet: no agent of this platform has signed in there. Start one "
-        "with `prefect-platform up`, or `prefect-platform agent run`, then register again: the same call repairs it."
+        f"Prefect at {api.url} has no work pool {pool!r} yet: no agent of this platform has signed in "
+        "there. Start one "
+        "with `prefect-platform up`, or `prefect-platform agent run`, then register again: the same call "
+        "repairs it."
     )
 
 

@@ -115,7 +115,8 @@ class PrefectApi:
                 return response
             why = f"it answers {response.status_code}"
         raise OrchestratorUnavailable(
-            f"Prefect at {self.url} does not answer ({why}). Nothing is scheduled yet; start it, or check the "
+            f"Prefect at {self.url} does not answer ({why}). Nothing is scheduled yet; start it, or check "
+            "the "
             "project's address with `prefect-platform status`, then register again: the same call repairs it."
         )
 
@@ -123,10 +124,8 @@ class PrefectApi:
         client = str(uuid.uuid4())
         response = self._answered("GET", f"/csrf-token?client={client}", None, again=True)
         if response.status_code == 200:
-            self._http.headers |= {
-                "Prefect-Csrf-Client": client,
-                "Prefect-Csrf-Token": response.json()["token"],
-            }
+            token = response.json()["token"]
+            self._http.headers.update({"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token})
             self._csrf = True
 
     def _refusal(self, method: str, path: str, response: httpx.Response) -> PlatformError:
@@ -135,8 +134,8 @@ class PrefectApi:
             return NotFound(f"Prefect at {self.url} knows nothing at {path}: {said}")
         if response.status_code in (401, 403):
             return UsageError(
-                f"Prefect at {self.url} refuses this sign-in ({response.status_code}). Set PREFECT_API_AUTH_STRING, "
-                "or PREFECT_API_KEY for Prefect Cloud, then register again."
+                f"Prefect at {self.url} refuses this sign-in ({response.status_code}). Set "
+                "PREFECT_API_AUTH_STRING, or PREFECT_API_KEY for Prefect Cloud, then register again."
             )
         if response.status_code >= 500:
             return OrchestratorUnavailable(f"Prefect at {self.url} failed at {method} {path}: {said}")

@@ -257,8 +257,10 @@ def _size_note(captured: Captured) -> list[str]:
     largest = sorted(captured.entries, key=lambda entry: -entry.size)[:3]
     named = ", ".join(f"{entry.path} ({readable(entry.size)})" for entry in largest)
     return [
-        f"{readable(captured.size)} travel with this flow: {named}. Load data inside the flow, or leave files "
-        "out with .platformignore, and registering and starting become faster."
+        (
+            f"{readable(captured.size)} travel with this flow: {named}. Load data inside the flow, or leave "
+            "files out with .platformignore, and registering and starting become faster."
+        )
     ]
 
 
@@ -267,8 +269,10 @@ def _other_prefect(project: Project, settings: PrefectSettings) -> list[str]:
     if settings.url is None or _address(settings.url) == _address(project.orchestrator_url):
         return []
     return [
-        f"The deployment is in the Prefect of project {project.name!r}, {project.orchestrator_url}, not in your "
-        f"own profile's {settings.url}."
+        (
+            f"The deployment is in the Prefect of project {project.name!r}, {project.orchestrator_url}, not "
+            f"in your own profile's {settings.url}."
+        )
     ]
 
 

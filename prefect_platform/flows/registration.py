@@ -117,7 +117,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """Where it stands now: `scheduled`, a status of its last attempt, or a Prefect state such as `suspended`."""
+        """Where it stands now: `scheduled`, a status of its last attempt, or a Prefect state, `suspended`."""
         self._run = self._client.runs.get(self.id)
         return _state(self._run)
 
@@ -155,7 +155,7 @@ class Run:
             out.write(f"\nRun {self.name} goes on; run.follow() shows it again, run.cancel() ends it.\n")
             return self.state
         state = self.wait()
-        out.write(f"Run {self.name}: {state}" + (f" – {self.reason}" if self.reason else "") + "\n")
+        out.write(f"Run {self.name}: {state}" + (f": {self.reason}" if self.reason else "") + "\n")
         return state
 
     def logs(self, source: str | None = None) -> str:

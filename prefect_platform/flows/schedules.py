@@ -164,7 +164,8 @@ def _cron(value: Any, timezone: str | None) -> dict[str, Any]:
     except CronSimError as error:
         hint = nearest(text.lower(), _ALIASES) if text.startswith("@") else ""
         raise RegistrationError(
-            f"cron={value!r} cannot be read: {str(error).lower()}. It has five fields (minute hour day month weekday), "
+            f"cron={value!r} cannot be read: {str(error).lower()}. It has five fields (minute hour day "
+            "month weekday), "
             f"or six with seconds first, or is @daily and the like: every day at 2 is cron='0 2 * * *'.{hint}"
         ) from None
     return {"cron": text, "timezone": timezone}
@@ -189,7 +190,8 @@ def _rrule(value: Any, timezone: str | None) -> dict[str, Any]:
         rrules.rrulestr(text, dtstart=_ANCHOR.replace(tzinfo=None))
     except (ValueError, TypeError, KeyError) as error:
         raise RegistrationError(
-            f"rrule={text!r} cannot be read: {error}. Mondays and Thursdays is rrule='FREQ=WEEKLY;BYDAY=MO,TH'."
+            f"rrule={text!r} cannot be read: {error}. Mondays and Thursdays is "
+            "rrule='FREQ=WEEKLY;BYDAY=MO,TH'."
         ) from None
     return {"rrule": text, "timezone": timezone or "UTC"}
 

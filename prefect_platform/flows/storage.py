@@ -135,8 +135,8 @@ def _check(archive: Path, sha256: str, version_id: str) -> None:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
         raise DigestMismatch(
-            f"The bundle of version {version_id} is not the one that was registered: SHA-256 {found[:12]}… instead of "
-            f"{sha256[:12]}…. Register the flow again to store it anew."
+            f"The bundle of version {version_id} is not the one that was registered: SHA-256 "
+            f"{found[:12]}… instead of {sha256[:12]}…. Register the flow again to store it anew."
         )
 
 
@@ -158,7 +158,8 @@ def _fetch(url: str, token: str, target: Path) -> None:
         except urllib.error.HTTPError as error:
             if error.code in (401, 403, 404):
                 raise NotSignedIn(
-                    f"The platform refuses the bundle at {url} ({error.code}): the token of this run is not good for it."
+                    f"The platform refuses the bundle at {url} ({error.code}): the token of this run is "
+                    "not good for it."
                 ) from None
             why = f"it answers {error.code}"
         except (OSError, ValueError) as error:

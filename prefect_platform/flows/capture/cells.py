@@ -115,6 +115,15 @@ class Cells:
         """The statements that bind `name`, last one first."""
         return self._bindings.get(name, [])[::-1]
 
+    def postponed(self, cell: Cell) -> bool:
+        """Whether this cell ran under `from __future__ import annotations`, its own or an earlier cell's:
+        IPython keeps the switch on."""
+        places = {filename: place for place, filename in enumerate(self._by_file)}
+        switched = [
+            b.cell for b in self.bindings("annotations") if getattr(b.statement, "module", "") == "__future__"
+        ]
+        return any(places[found.filename] <= places[cell.filename] for found in switched)
+
     def star_imports(self) -> list[Binding]:
         return self.bindings("*")
 

@@ -27,16 +27,24 @@ class _Search:
         self.of_name: dict[str, Definition] = {}
 
     def run(self, entry: str) -> None:
-        waiting = [(entry, User("register", "this call"))]
+        waiting, undefined = [(entry, User("register", "this call"))], dict[str, User]()
         while waiting:
             name, user = waiting.pop(0)
             if name in self.of_name:
+                continue
+            if not self._definer.knows(name):
+                undefined.setdefault(name, user)
                 continue
             definition = self._definer.define(name, user)
             for bound_name in definition.names:
                 self.of_name[bound_name] = definition
             following = User(name, definition.where)
             waiting += [(needed, following) for needed in sorted(self.needs(definition))]
+        # A function that says `global x` makes x itself, wherever it was found.
+        made = {made for found in self.of_name.values() for made in found.used.made}
+        for name, user in undefined.items():
+            if name not in made:
+                raise self._definer.undefined(name, user)
 
     def needs(self, definition: Definition) -> set[str]:
         """Names that must exist in the generated module because of this definition."""
@@ -45,11 +53,7 @@ class _Search:
         return needed | {hint for hint in definition.used.hints if self._known(hint)}
 
     def _matters(self, name: str, definition: Definition) -> bool:
-        if name in MODULE_NAMES or name in definition.names or self._space.is_builtin(name):
-            return False
-        # A function that says `global x` makes x itself.
-        made = {made for found in self.of_name.values() for made in found.used.made}
-        return self._space.has(name) or name not in made
+        return not (name in MODULE_NAMES or name in definition.names or self._space.is_builtin(name))
 
     def _known(self, name: str) -> bool:
         return self._space.has(name) and not self._space.is_builtin(name) and name not in MODULE_NAMES

@@ -1,4 +1,4 @@
-"""How a name of the namespace is defined elsewhere: an import, a statement as typed, an expression or a pickle."""
+"""How a name of the namespace is defined elsewhere: import, statement as typed, expression or pickle."""
 
 from __future__ import annotations
 
@@ -85,22 +85,36 @@ class Definer:
         """
         if name in NOTEBOOK_NAMES:
             raise self._belongs_to_notebook(name, user)
-        if not self._space.has(name):
-            if name == "display":
-                return Definition((name,), Kind.IMPORT, "from IPython.display import display", "IPython")
-            raise RegistrationError(
-                f"`{name}` is used by {user} but is not defined. Run the cell that defines it, then register again."
-            )
+        if name == "display" and not self._space.has(name):
+            return Definition((name,), Kind.IMPORT, "from IPython.display import display", "IPython")
         value = self._space.variables[name]
         imported = self._imported(name, value)
         if imported is not None:
             return imported
-        return self._code(name, value, user) if code_like(value) else self._data(name, value, user)
+        if code_like(value) or self._bound_by_definition(name):
+            return self._code(name, value, user)
+        return self._data(name, value, user)
+
+    def _bound_by_definition(self, name: str) -> bool:
+        """Whether `def`, `class` or `type` bound it last: decorators may return anything."""
+        bindings = self._space.cells.bindings(name)
+        kinds = ("FunctionDef", "AsyncFunctionDef", "ClassDef", "TypeAlias")
+        return bool(bindings) and type(bindings[0].statement).__name__ in kinds
+
+    def knows(self, name: str) -> bool:
+        return self._space.has(name) or name in NOTEBOOK_NAMES or name == "display"
+
+    def undefined(self, name: str, user: User) -> RegistrationError:
+        return RegistrationError(
+            f"`{name}` is used by {user} but is not defined. Run the cell that defines it, then register "
+            "again."
+        )
 
     def _belongs_to_notebook(self, name: str, user: User) -> RegistrationError:
         return RegistrationError(
             f"{user} uses `{name}`, which only a notebook has. "
-            "Take magics (% and !) and get_ipython out of code that the flow calls; subprocess.run replaces `!`."
+            "Take magics (% and !) and get_ipython out of code that the flow calls; subprocess.run "
+            "replaces `!`."
         )
 
     def _imported(self, name: str, value: object) -> Definition | None:
@@ -154,7 +168,11 @@ class Definer:
             return self._alias(name, value, user)
         text = binding.text
         function = _function(value)
-        postponed = function is not None and bool(function.__code__.co_flags & _CO_FUTURE_ANNOTATIONS)
+        code = function.__code__ if function is not None else _class_code(value)
+        if code is not None:
+            postponed = bool(code.co_flags & _CO_FUTURE_ANNOTATIONS)
+        else:
+            postponed = self._space.cells.postponed(binding.cell)
         names = tuple(_real_names(binding.statement)) or (name,)
         self._refuse_magic(names[0], binding)
         return Definition(
@@ -187,7 +205,8 @@ class Definer:
             needed = Used(frozenset({home.partition(".")[0]}), frozenset(), frozenset(), frozenset())
             return Definition((name,), Kind.VALUE, f"{name} = {home}", "alias", needed)
         raise RegistrationError(
-            f"The source of `{name}`, which {user} uses, is not known: Python keeps none for code that was made by "
+            f"The source of `{name}`, which {user} uses, is not known: Python keeps none for code that "
+            "was made by "
             "exec, or typed into a cell that begins with a magic such as %%time. Define it in a plain cell."
         )
 
@@ -269,7 +288,8 @@ def _class_code(value: Any) -> CodeType | None:
         return None
     for item in vars(value).values():
         function = _function(getattr(item, "fget", None) or getattr(item, "__func__", item))
-        if function is not None and function.__qualname__ == f"{value.__qualname__}.{function.__name__}":
-            if not function.__code__.co_filename.startswith("<"):
-                return function.__code__
+        if function is None or function.__code__.co_filename.startswith("<"):
+            continue
+        if function.__qualname__ == f"{value.__qualname__}.{function.__name__}":
+            return function.__code__
     return None

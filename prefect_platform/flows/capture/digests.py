@@ -1,4 +1,4 @@
-"""A digest of a value itself: the same in every kernel, whatever the hash seed or the identity of equal strings.
+"""A digest of a value itself: the same in every kernel, whatever the hash seed or what equal strings share.
 
 The walk follows what pickle would follow (`__reduce_ex__`), writes containers in a canonical
 form, sorts sets by the digests of their elements, and hashes arrays by their content.
@@ -50,7 +50,7 @@ class _Walk:
         self._alive.append(value)  # An id stays taken only as long as its object lives.
         return found
 
-    def _compound(self, value: Any) -> bytes:
+    def _compound(self, value: Any) -> bytes:  # noqa: PLR0911 - one return a kind of value
         home = self._namespace.home(value)
         if home is not None:
             return _hash(b"name", home.encode())

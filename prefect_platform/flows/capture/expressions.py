@@ -5,7 +5,7 @@ A value that no expression gives back exactly travels as a pickle instead.
 
 from __future__ import annotations
 
-import datetime
+import datetime  # noqa: ICN001 - the generated source says datetime too
 import decimal
 import enum
 import fractions
@@ -69,10 +69,7 @@ class _Writer:
             return home
         kind = type(value)
         method = _EXACT.get(kind)
-        if method is not None:
-            text = method(self, value, depth)
-        else:
-            text = self._by_base(value, depth)
+        text = self._by_base(value, depth) if method is None else method(self, value, depth)
         self._length += len(text) if depth > 0 and not isinstance(value, _CONTAINERS) else 0
         if self._length > _LONGEST:
             raise _NoExpression

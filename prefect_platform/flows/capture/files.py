@@ -64,10 +64,10 @@ def variable_of(flow: Flow[..., Any], module: ModuleType) -> str:
     names = [name for name, value in vars(module).items() if value is flow]
     if not names:
         raise RegistrationError(
-            f"The flow {flow.name!r} is in no variable of {module.__file__}, so it cannot be found again where it "
-            "will run. Bind it at the top level of the file."
+            f"The flow {flow.name!r} is in no variable of {module.__file__}, so it cannot be found again "
+            "where it will run. Bind it at the top level of the file."
         )
-    return flow.fn.__name__ if flow.fn.__name__ in names else sorted(names)[0]
+    return flow.fn.__name__ if flow.fn.__name__ in names else min(names)
 
 
 def load(target: str) -> tuple[Flow[..., Any], ModuleType]:

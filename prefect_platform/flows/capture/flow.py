@@ -25,8 +25,8 @@ def capture(flow: Flow[..., Any], module: ModuleType | None, directory: Path) ->
     """
     if getattr(flow, "_storage", None) is not None:
         raise RegistrationError(
-            f"The flow {flow.name!r} was loaded with Flow.from_source. Flows from git and other remote storage cannot "
-            "be registered yet: check the code out and register `path.py:flow`."
+            f"The flow {flow.name!r} was loaded with Flow.from_source. Flows from git and other remote "
+            "storage cannot be registered yet: check the code out and register `path.py:flow`."
         )
     module = module or _home(flow)
     if module is not None and module.__name__ != "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from functools import cached_property
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 from prefect import Flow, Task
@@ -34,10 +34,11 @@ def code_like(value: object) -> bool:
 
 
 def _typing_construct(value: object) -> bool:
+    """`int | None`, `list[int]`, a TypeVar, a NewType and the like."""
     kind = type(value)
-    return kind.__module__ in ("typing", "types", "typing_extensions", "_typing") and not isinstance(
-        value, ModuleType | BuiltinFunctionType | FunctionType
-    ) and kind.__name__ not in ("SimpleNamespace", "MappingProxyType", "GeneratorType", "CoroutineType", "FrameType", "TracebackType", "CellType", "MethodType")  # fmt: skip
+    if isinstance(value, ModuleType | BuiltinFunctionType | MethodType | SimpleNamespace):
+        return False
+    return kind.__module__ in ("typing", "types", "typing_extensions")
 
 
 class Namespace:

@@ -18,13 +18,21 @@ from prefect_platform.flows.capture.source import VALUES, file_name, module_text
 from prefect_platform.wire.flows import CodeKind
 
 
-def capture_source(flow: Flow[..., Any], variables: dict[str, Any], origin: str, directory: Path) -> Captured:
+def capture_source(
+    flow: Flow[..., Any],
+    variables: dict[str, Any],
+    origin: str,
+    directory: Path,
+    ran: cells.Cells | None = None,
+) -> Captured:
     """Capture a flow that lives in the namespace `variables`; pickles go below `directory`.
+
+    `ran` is what has run in that namespace, by default what IPython or the script says.
 
     Raises:
         RegistrationError: the flow has no name there, or something it uses cannot go along.
     """
-    space = Namespace(variables, cells.of_main(variables))
+    space = Namespace(variables, ran or cells.of_main(variables))
     entry = entry_name(flow, space)
     values = directory / VALUES
     values.mkdir(parents=True, exist_ok=True)
@@ -59,8 +67,8 @@ def entry_name(flow: Flow[..., Any], space: Namespace) -> str:
     if names:
         return names[0]
     raise RegistrationError(
-        f"The flow {flow.name!r} is in no variable, so it cannot be found again where it will run. Give it one at the "
-        f"top level first: `nightly = {own}.with_options(...)`, then `register(nightly)`."
+        f"The flow {flow.name!r} is in no variable, so it cannot be found again where it will run. Give "
+        f"it one at the top level first: `nightly = {own}.with_options(...)`, then `register(nightly)`."
     )
 
 

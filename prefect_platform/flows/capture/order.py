@@ -29,8 +29,8 @@ def _within(group: list[str], strong: Edges) -> Iterator[str]:
     except CycleError as error:
         names = " and ".join(f"`{name}`" for name in sorted(set(error.args[1])))
         raise RegistrationError(
-            f"{names} need each other before either can be defined: the cells were run in an order that they do not "
-            "stand in. Restart the kernel, run all cells, and register again."
+            f"{names} need each other before either can be defined: the cells were run in an order that "
+            "they do not stand in. Restart the kernel, run all cells, and register again."
         ) from None
     while sorter.is_active():
         for name in sorted(sorter.get_ready()):

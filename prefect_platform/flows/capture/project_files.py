@@ -1,4 +1,4 @@
-"""Which files of a project folder travel: what `.gitignore` and `.platformignore` leave, and no credential."""
+"""Which files of a project folder travel: what the ignore files leave, and never a credential."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _NEVER_NAMES = """
 .ipynb_checkpoints .hypothesis .DS_Store .idea .vscode *.egg-info .prefect
 """
 _CREDENTIAL_NAMES = """
-.env .env.* !.env.example !.env.sample !.env.template *.env *.pem *.key *.p12 *.pfx *.jks *.keystore *.kdbx *.ppk
+.env .env.* !.env.example !.env.sample !.env.template *.env
+*.pem *.key *.p12 *.pfx *.jks *.keystore *.kdbx *.ppk
 id_rsa* id_dsa* id_ecdsa* id_ed25519* .netrc _netrc .pypirc .npmrc .pgpass .my.cnf .git-credentials .htpasswd
 .aws .ssh .gnupg .kube .azure .docker credentials credentials.json client_secret*.json
 service-account*.json service_account*.json application_default_credentials.json
@@ -76,8 +77,8 @@ def select(root: Path) -> Selection:
         selection.files[path] = file
         if len(selection.files) > MOST_FILES:
             raise RegistrationError(
-                f"{root} holds more than {MOST_FILES:,} files. Name what need not travel in {root}/.platformignore, "
-                "which is written like a .gitignore."
+                f"{root} holds more than {MOST_FILES:,} files. Name what need not travel in "
+                f"{root}/.platformignore, which is written like a .gitignore."
             )
     return selection
 
@@ -125,12 +126,7 @@ def _ignored(file: Path, rules: Rules, *, is_folder: bool) -> bool:
 def _is_private_key(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
-            return _PRIVATE_KEY in stream.read(_KEY_HEAD) and file.suffix not in (
-                ".py",
-                ".md",
-                ".rst",
-                ".ipynb",
-            )
+            head = stream.read(_KEY_HEAD)
     except OSError:
-        return False
+        return False  # What cannot be read cannot be shipped either; shipping it tells why.
     return _PRIVATE_KEY in head and file.suffix not in _SOURCES

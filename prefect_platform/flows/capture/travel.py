@@ -6,7 +6,6 @@ Classes are compared by name, so that nothing is imported to look for it.
 
 from __future__ import annotations
 
-import functools
 import io
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -66,9 +65,11 @@ _CLASSES = {
     "tempfile._TemporaryFileWrapper": "an open file",
     "weakref.ReferenceType": "a weak reference",
 }
-_DATABASES = frozenset(
-    ["psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql", "oracledb", "cx_Oracle", "pyodbc", "_duckdb", "duckdb", "snowflake", "asyncpg", "aiosqlite", "pymongo", "redis", "clickhouse_driver"]
-)
+_DATABASE_MODULES = """
+psycopg psycopg2 pymysql MySQLdb mysql oracledb cx_Oracle pyodbc _duckdb duckdb snowflake asyncpg aiosqlite
+pymongo redis clickhouse_driver
+"""
+_DATABASES = frozenset(_DATABASE_MODULES.split())
 _DATABASE_KINDS = {
     "Connection": "a database connection",
     "Cursor": "a database cursor",
@@ -94,7 +95,6 @@ def type_name(value: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-@functools.cache
 def what_is(kind: type[Any]) -> str | None:
     """What people call objects of this class, if they cannot travel."""
     if issubclass(kind, io.IOBase) and not issubclass(kind, _IN_MEMORY):

@@ -52,12 +52,18 @@ class _Names:
         self.namespace = namespace
         self.references: set[str] = set()
         self.modules: set[str] = set()
+        self._kinds: dict[type[Any], bool] = {}
+
+    def _stays(self, kind: type[Any]) -> bool:
+        if kind not in self._kinds:
+            self._kinds[kind] = travel.what_is(kind) is not None
+        return self._kinds[kind]
 
     def __call__(self, value: Any) -> str | None:
         if not isinstance(value, _MAY_BE_NAMED):
             if isinstance(value, ModuleType):
                 self.modules.add(value.__name__)
-            elif travel.what_is(type(value)):
+            elif self._stays(type(value)):
                 raise _Met(value)
             return None
         home = self.namespace.home(value)
