@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from types import NoneType
 from typing import Self
-
-from pydantic import BaseModel, ConfigDict
 
 from prefect_platform.client.agents import Agents
 from prefect_platform.client.attempts import Attempts
@@ -19,14 +16,8 @@ from prefect_platform.client.transport import Transport
 from prefect_platform.names import DEFAULT_PROJECT
 from prefect_platform.wire.installation import Installation, Readiness
 from prefect_platform.wire.runs import Capacity
+from prefect_platform.wire.shutdown import ShutdownAnswer, ShutdownRequest
 from prefect_platform.wire.tokens import Me
-
-
-class ShutdownRequest(BaseModel):
-    """How long open runs may take to end, in seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    grace_seconds: float
 
 
 class PlatformClient:
@@ -79,7 +70,9 @@ class PlatformClient:
         """What the platform says of itself and of what it needs; asked once, ready or not."""
         return self.transport.call("GET", "/ready", Readiness, retries=ONCE, accept=frozenset({503}))
 
-    def shutdown(self, grace_seconds: float, *, wait: float = 0.0) -> None:
-        """Cancel every open run of this platform and record it, before its processes are ended."""
+    def shutdown(self, grace_seconds: float) -> ShutdownAnswer:
+        """Cancel every open run of this platform and wait, at most so long, for their recorded end."""
         body = ShutdownRequest(grace_seconds=grace_seconds)
-        self.transport.call("POST", "/api/v1/shutdown", NoneType, body=body, wait=wait, retries=ONCE)
+        return self.transport.call(
+            "POST", "/api/v1/shutdown", ShutdownAnswer, body=body, wait=grace_seconds, retries=ONCE
+        )

@@ -28,7 +28,7 @@ class Profile:
     project: str
 
 
-def profile_path(environ: Mapping[str, str]) -> Path:
+def profile_path(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the profile lies: `PREFECT_PLATFORM_PROFILE`, or below the user's configuration directory."""
     named = environ.get(FILE)
     if named:

@@ -1,0 +1,107 @@
+"""The Prefect that the user's project talks to: that it answers, fits, keeps time and has our work pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import requests
+
+from prefect_platform.cli.checks.environment import numbers
+from prefect_platform.cli.checks.platform import clock
+from prefect_platform.errors import PlatformError, foreign
+from prefect_platform.wire.installation import Check
+
+if TYPE_CHECKING:
+    from prefect_platform.cli.embedded.settings import Credentials
+    from prefect_platform.client.api import PlatformClient
+
+OLDEST, BEYOND = (3, 8), (4, 0)
+_TIMEOUT = (5.0, 10.0)
+
+
+def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
+    try:
+        project = client.projects.get(client.project)
+    except PlatformError as error:
+        yield Check(name="project", ok=False, detail=error.message)
+        return
+    yield Check(name="project", ok=True, detail=f"{project.name} talks to {project.orchestrator_url}")
+    with _session(credentials) as session:
+        try:
+            answer = session.get(f"{project.orchestrator_url}/health", timeout=_TIMEOUT)
+            yield _answers(project.orchestrator_url, answer)
+            yield clock("prefect clock", time_of(answer))
+            yield _version(session.get(f"{project.orchestrator_url}/admin/version", timeout=_TIMEOUT))
+            pool = f"{project.orchestrator_url}/work_pools/{project.work_pool}"
+            yield _pool(project.work_pool, session.get(pool, timeout=_TIMEOUT))
+        except requests.RequestException as error:
+            text = (
+                f"{project.orchestrator_url} does not answer ({foreign(str(error))[:80]}): scheduled runs wait. "
+                "Start Prefect; `prefect-platform up` does, unless PREFECT_API_URL names another"
+            )
+            yield Check(name="prefect", ok=False, detail=text)
+
+
+def _session(credentials: Credentials) -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = "prefect-platform-doctor"
+    if credentials.api_key:
+        session.headers["Authorization"] = f"Bearer {credentials.api_key}"
+    elif credentials.auth_string:
+        user, _, password = credentials.auth_string.partition(":")
+        session.auth = (user, password)
+    return session
+
+
+def _answers(url: str, answer: requests.Response) -> Check:
+    if answer.ok:
+        return Check(name="prefect", ok=True, detail=f"answers at {url}")
+    return Check(
+        name="prefect", ok=False, detail=f"{url} answered {answer.status_code}: is that a Prefect API?"
+    )
+
+
+def time_of(answer: requests.Response) -> datetime | None:
+    """The time that an answer was given at, by the clock of who gave it."""
+    text = answer.headers.get("date")
+    return parsedate_to_datetime(text) if text else None
+
+
+def _version(answer: requests.Response) -> Check:
+    if answer.status_code == 404:
+        return Check(name="prefect version", ok=True, detail="not told (Prefect Cloud does not)")
+    if not answer.ok:
+        text = f"not told, status {answer.status_code}: set PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
+        return Check(name="prefect version", ok=False, detail=text)
+    found = answer.text.strip().strip('"')
+    if not OLDEST <= numbers(found) < BEYOND:
+        return Check(
+            name="prefect version",
+            ok=False,
+            detail=f"{found}: this platform needs Prefect >=3.8, <4",
+        )
+    ours = _installed()
+    if ours is not None and numbers(found) < numbers(ours):
+        text = f"the server is {found}, older than the {ours} installed here: upgrade the server first"
+        return Check(name="prefect version", ok=False, detail=text)
+    return Check(name="prefect version", ok=True, detail=f"server {found}, installed here {ours or 'none'}")
+
+
+def _installed() -> str | None:
+    try:
+        return metadata.version("prefect")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _pool(name: str, answer: requests.Response) -> Check:
+    if answer.ok:
+        paused = answer.json().get("is_paused")
+        text = f"{name} is paused in Prefect: no run starts. Resume it there" if paused else name
+        return Check(name="work pool", ok=not paused, detail=text)
+    text = f"Prefect has no work pool {name} (status {answer.status_code}): an agent makes it when it starts"
+    return Check(name="work pool", ok=False, detail=text)

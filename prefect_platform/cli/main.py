@@ -1,0 +1,31 @@
+"""`prefect-platform`: the command line."""
+
+from __future__ import annotations
+
+import click
+
+from prefect_platform._version import __version__
+from prefect_platform.cli.commands import Root
+
+
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    lazy={
+        "up": ("up", "Start a platform on this machine: Prefect, the platform, an agent."),
+        "down": ("down", "Stop the platform that `up` started on this machine."),
+        "status": ("status", "Show which parts run, which agents were seen and which runs are open."),
+        "doctor": ("doctor", "Check every part and say what to do about what is wrong."),
+        "login": ("login", "Work with a platform elsewhere: check a token and keep it."),
+        "flow": ("flow", "Register flows; see them, their versions and what differs."),
+        "run": ("run", "Start, list, follow and cancel runs."),
+        "agent": ("agent", "List agents, or be one."),
+        "project": ("project", "List and create projects."),
+        "token": ("token", "Create, list and revoke your tokens."),
+        "server": ("server", "Run the platform server in the foreground."),
+        "launch": ("launch", "Be the first process of a workload."),
+    },
+)
+@click.version_option(__version__, prog_name="prefect-platform")
+def main() -> None:
+    """Register Prefect flows; run them with their code and every byte of their log."""

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_platform.cli.connection import connected, json_option, project_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from prefect_platform.wire.logs import LogSource
+    from prefect_platform.wire.runs import Attempt, RunDetail
+
+
+@click.command()
+@click.argument("run")
+@project_option
+@json_option
+def command(run: str, project: str | None, as_json: bool) -> None:
+    """One run: its attempts, their timeline and why they ended."""
+    from prefect_platform.cli import output
+    from prefect_platform.cli.found_run import find_run
+
+    with connected(project) as client:
+        found = find_run(client, run)
+        sources = client.logs.sources(found.id)
+    print(output.as_json({"run": found, "logs": sources}) if as_json else "\n\n".join(_shown(found, sources)))
+
+
+def _shown(run: RunDetail, sources: Sequence[LogSource]) -> Iterator[str]:
+    from prefect_platform.cli import output
+
+    yield output.facts(
+        [
+            ("run", run.name),
+            ("id", run.id),
+            ("flow", f"{run.flow_name} version {run.version_number}"),
+            ("deployment", run.deployment_name),
+            ("status", (run.status.value if run.status else "waiting")),
+            ("reason", run.reason),
+            ("in prefect", run.prefect_state),
+            ("created", run.created_at),
+            ("queued", None if run.queued_seconds is None else output.duration(run.queued_seconds)),
+            ("took", output.between(run.started_at, run.ended_at)),
+            ("address", run.url),
+        ]
+    )
+    for attempt in run.attempt_list:
+        yield _attempt(attempt)
+    rows = [
+        (s.source, output.size(s.size), f"{s.lines:,}", _seal(s), ", ".join(g.reason for g in s.gaps))
+        for s in sources
+    ]
+    yield output.table(("log", "size", "lines", "sealed", "gaps"), rows, nothing="No log yet.")
+
+
+def _attempt(attempt: Attempt) -> str:
+    """When each state and step was reached, from the request for the attempt on."""
+    from prefect_platform.cli import output
+
+    workload = attempt.workload
+    moments: list[tuple[datetime, str, str | None]] = [
+        (move.at, move.status.value, f"{move.reason or ''} ({move.actor})") for move in workload.transitions
+    ]
+    moments += [(step.at, f"  {step.name}", step.detail) for step in workload.steps]
+    begun = workload.created_at
+    rows = [(f"{(at - begun).total_seconds():.3f} s", name, note) for at, name, note in sorted(moments)]
+    width = max((len(name) for _, name, _ in rows), default=0)
+    lines = [
+        f"{after:>12}  {name.ljust(width)}  {output.cell(note)}".rstrip(" -") for after, name, note in rows
+    ]
+    head = f"attempt {attempt.number}: {attempt.status.value}" + (
+        f" - {attempt.reason}" if attempt.reason else ""
+    )
+    peak = workload.end.peak_memory_bytes if workload.end else None
+    if peak is not None:
+        lines.append(f"{'':>12}  at most {output.size(peak)} of {output.size(workload.memory_bytes)} memory")
+    return "\n".join([head, *lines])
+
+
+def _seal(source: LogSource) -> str:
+    return f"SHA-256 {source.sha256[:12]}" if source.sealed_at and source.sha256 else "not yet"

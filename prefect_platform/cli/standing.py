@@ -1,0 +1,121 @@
+"""How things stand: the parts on this machine, and what the platform says of agents and runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prefect_platform.backends.local.proc import Proc
+from prefect_platform.cli import output
+from prefect_platform.cli.embedded.places import Places
+from prefect_platform.cli.embedded.state import State, read_state
+from prefect_platform.client.settings import connect
+from prefect_platform.errors import PlatformError
+
+if TYPE_CHECKING:
+    from prefect_platform.wire.agents import Agent
+    from prefect_platform.wire.runs import Run
+
+_OPEN = ("running", "starting", "provisioning", "queued")
+_RUNS = 20
+
+
+@dataclass(frozen=True)
+class PartStanding:
+    name: str
+    running: bool
+    pid: int | None
+    uptime_seconds: float | None
+    restarts: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    parts: Sequence[PartStanding]
+    url: str | None
+    problem: str | None
+    """Why the platform could not be asked."""
+    agents: Sequence[Agent] = ()
+    runs: Sequence[Run] = field(default=())
+
+    @property
+    def sound(self) -> bool:
+        return self.problem is None and all(part.running for part in self.parts)
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "sound": self.sound,
+            "url": self.url,
+            "problem": self.problem,
+            "parts": [asdict(part) for part in self.parts],
+            "agents": list(self.agents),
+            "open_runs": list(self.runs),
+        }
+
+
+def look(places: Places) -> Standing:
+    """Ask the machine, then the platform that the profile names."""
+    parts = list(_parts(read_state(places)))
+    try:
+        with connect() as client:
+            agents = client.agents.list(client.project)
+            runs = [
+                run
+                for status in _OPEN
+                for run in client.runs.list(client.project, status=status, limit=_RUNS).items
+            ]
+            return Standing(parts, client.url, None, agents, runs)
+    except PlatformError as error:
+        return Standing(parts, None, error.message)
+
+
+def _parts(state: State | None) -> list[PartStanding]:
+    """The parts of the platform on this machine; none, if none was started or it was stopped in order."""
+    if state is None:
+        return []
+    found = {"supervisor": state.supervisor, **state.parts}
+    standing = []
+    for name in ("supervisor", *state.expected):
+        part = found.get(name)
+        alive = part is not None and Proc().alive(part.process)
+        standing.append(
+            PartStanding(
+                name=name,
+                running=alive,
+                pid=part.pid if part and alive else None,
+                uptime_seconds=time.time() - part.since if part and alive else None,
+                restarts=part.restarts if part else 0,
+                address=state.urls.get(name, ""),
+            )
+        )
+    return standing
+
+
+def shown(standing: Standing) -> str:
+    """All of it for people."""
+    sections = [
+        output.table(
+            ("part", "state", "pid", "for", "restarts", "address"),
+            [
+                (p.name, "running" if p.running else "not running", p.pid, output.duration(p.uptime_seconds),
+                 p.restarts or None, p.address)
+                for p in standing.parts
+            ],
+            nothing="No platform was started on this machine. `prefect-platform up` starts one.",
+        )
+    ]  # fmt: skip
+    if standing.problem is not None:
+        return "\n\n".join([*sections, standing.problem])
+    agents = [(a.name, output.ago(a.last_seen_at), a.report and a.report.problem) for a in standing.agents]
+    sections.append(output.table(("agent", "seen", "problem"), agents, nothing="No agents."))
+    runs = [
+        (r.name, r.flow_name, r.status and r.status.value, output.between(r.created_at, None), r.id)
+        for r in standing.runs
+    ]
+    sections.append(
+        output.table(("open run", "flow", "status", "since", "id"), runs, nothing="No open runs.")
+    )
+    return "\n\n".join(sections)
