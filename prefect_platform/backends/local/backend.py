@@ -106,14 +106,11 @@ class LocalBackend:
         if place is not None and place.launcher is None:
             place = await asyncio.to_thread(self._launching.forbid, place)
             self._changed.set()
-        if place is None or not self._lives(place) or place.workload_id in self._deadlines:
+        if place is None or not self._lives(place):
             return
-        self._adopt(place)
-        seconds = grace_seconds + self._drain_seconds
-        self._deadlines[place.workload_id] = asyncio.get_running_loop().call_later(
-            seconds, self._force, self._watched[place.workload_id], seconds
-        )
-        if place.launcher is not None:
+        asked_before = place.workload_id in self._deadlines
+        self._limit(self._adopt(place), grace_seconds + self._drain_seconds)
+        if place.launcher is not None and not asked_before:
             self._proc.send(place.launcher, signal.SIGTERM)
 
     async def observe(self, handles: Mapping[str, Handle]) -> dict[str, Observed]:
@@ -232,6 +229,7 @@ class LocalBackend:
         if watched is None:
             watched = self._watched[place.workload_id] = Watched(place, Tree(self._proc, place))
             self._memory.add(watched)
+            self._memory.begin()
         if place.launcher is not None:
             self._exits.watch(place.launcher)
         return watched
@@ -241,6 +239,16 @@ class LocalBackend:
         deadline = self._deadlines.pop(workload_id, None)
         if deadline is not None:
             deadline.cancel()
+
+    def _limit(self, watched: Watched, seconds: float) -> None:
+        """End it by force after `seconds`, or when it was to be ended before, whichever is sooner."""
+        loop, workload_id = asyncio.get_running_loop(), watched.place.workload_id
+        earlier = self._deadlines.get(workload_id)
+        if earlier is not None:
+            if earlier.when() <= loop.time() + seconds:
+                return
+            earlier.cancel()
+        self._deadlines[workload_id] = loop.call_later(seconds, self._force, watched, seconds)
 
     def _force(self, watched: Watched, seconds: float) -> None:
         task = asyncio.get_running_loop().create_task(self._end_by_force(watched, seconds))

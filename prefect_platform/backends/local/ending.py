@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect_platform.backends.base import Observed, Phase
 from prefect_platform.backends.local import recovery
-from prefect_platform.backends.local.memory_watch import MemoryWatch, Watched
+from prefect_platform.backends.local.memory_watch import MemoryWatch, Watched, kernel_sentence
 from prefect_platform.backends.local.place import ENDED_BY, LAUNCHER_LOG
 from prefect_platform.backends.local.proc import Exit
 from prefect_platform.errors import foreign
@@ -24,15 +24,14 @@ def observed(watched: Watched, exited: Exit | None, memory: MemoryWatch) -> Obse
     """The last observation of a workload of which nothing lives. Reads its directory."""
     directory = watched.place.directory
     result = recovery.end(directory).result
-    if watched.reason is None and _was_killed(result, exited):
-        memory.ended(watched)
+    killed_by = _killed_by(watched, memory) if _was_killed(result, exited) else None
     told = exited or _told(result)
     peak = [size for size in (watched.peak, _whole(result, "peak_memory_bytes")) if size]
     return Observed(
         Phase.ENDED,
         exit_code=told.code,
         signal=told.signal,
-        reason=watched.reason or _kept(directory) or _unreported(directory, result, exited),
+        reason=killed_by or _unreported(directory, result, exited),
         peak_memory_bytes=max(peak, default=None),
     )
 
@@ -55,14 +54,23 @@ def _whole(result: Mapping[str, object] | None, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def _killed_by(watched: Watched, memory: MemoryWatch) -> str | None:
+    """Whose doing the end was, if it was ours or the kernel's."""
+    known = watched.reason or _kept(watched.place.directory)
+    if known is None and memory.suspects_kernel(watched):
+        return kernel_sentence(watched)
+    return known
+
+
 def _kept(directory: Path) -> str | None:
     """The sentence that an earlier platform process wrote down."""
     return recovery.last_words(directory / ENDED_BY)
 
 
 def _unreported(directory: Path, result: Mapping[str, object] | None, exited: Exit | None) -> str | None:
-    """Why there is no result, as far as anybody can tell; nothing where there is one."""
-    if result is not None:
+    """Why there is no result, as far as anybody can tell; nothing where none is missed."""
+    delivered = exited is not None and exited.code == 0
+    if result is not None or delivered:
         return None
     words = recovery.last_words(directory / LAUNCHER_LOG)
     said = f" Its last words: {foreign(words)}" if words else ""

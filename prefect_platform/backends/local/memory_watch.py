@@ -40,6 +40,9 @@ class Watched:
     used: int = 0
     peak: int = 0
     reason: str | None = None
+    """Why the backend ended it."""
+    kernel_suspected: bool = False
+    """It lost a process while the kernel ended some for lack of memory."""
 
     @property
     def over(self) -> int:
@@ -60,7 +63,7 @@ class Watched:
         return gone
 
     def explain(self, reason: str) -> None:
-        """Keep the first reason, also for whoever looks after a restart and for the launcher."""
+        """Keep the first reason, also for a platform that looks after a restart."""
         if self.reason is None:
             self.reason = reason
             try:
@@ -70,7 +73,7 @@ class Watched:
 
 
 class MemoryWatch:
-    """Looks while there is something to look at."""
+    """One look at a time: of `begin`'s own making, or a test's."""
 
     def __init__(
         self,
@@ -86,10 +89,13 @@ class MemoryWatch:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, watched: Watched) -> None:
-        """Look at this workload from now on."""
+        """Take this workload into every look from now on."""
         if self._oom_kills is None:
             self._oom_kills = self._read().oom_kills
         self._watched[watched.place.workload_id] = watched
+
+    def begin(self) -> None:
+        """Look again and again, until there is nothing to look at. Begun already is no harm."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="memory-watch")
 
@@ -102,12 +108,13 @@ class MemoryWatch:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def ended(self, watched: Watched) -> None:
-        """A workload was killed by an unknown hand: was it the kernel, for lack of memory?"""
-        memory = self._read()
-        if self._oom_kills is not None and memory.oom_kills > self._oom_kills:
-            self._oom_kills = memory.oom_kills
-            watched.explain(kernel_sentence(watched))
+    def suspects_kernel(self, watched: Watched) -> bool:
+        """Whether the kernel killed, for lack of memory, while this workload was."""
+        kills = self._read().oom_kills
+        if not watched.kernel_suspected and self._oom_kills is not None and kills > self._oom_kills:
+            self._oom_kills = kills
+            watched.kernel_suspected = True
+        return watched.kernel_suspected
 
     async def look(self) -> MachineMemory:
         """One look at everything, and what follows from it."""
@@ -141,7 +148,7 @@ class MemoryWatch:
         if self._oom_kills is not None and memory.oom_kills > self._oom_kills:
             lost, victim = max(gone, key=lambda pair: pair[0], default=(0, None))
             if victim is not None and lost:
-                victim.explain(kernel_sentence(victim))
+                victim.kernel_suspected = True
                 self._oom_kills = memory.oom_kills
         return memory
 

@@ -32,7 +32,7 @@ PIECE = 1 << 20
 CLOSED = "closed"
 LARGEST_RECORD = 1 << 20
 """Bytes that a result or a closing record may have; more is not ours."""
-_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR}
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
 
 
 @dataclass(frozen=True)
@@ -127,5 +127,9 @@ def opened(path: Path) -> Iterator[BinaryIO | None]:
             raise
         yield None
         return
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        yield None
+        return
     with os.fdopen(descriptor, "rb") as file:
-        yield file if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        yield file
