@@ -5,11 +5,8 @@ Offsets make it repeatable: bytes that are there already are not written twice.
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from prefect_platform.backends.base import Backend, Handle
 from prefect_platform.server.controller.locks import Lock
-from prefect_platform.server.db.tables import LogGapRow
 from prefect_platform.server.services import logs, workloads
 from prefect_platform.server.services.parts import Parts
 
@@ -37,7 +34,7 @@ class LogKeeper:
         closed = (await self._backend.recover_end(handle)).complete
         for source in await self._open_sources(lock.workload_id):
             if source not in closed:
-                await self._mark(lock.workload_id, source)
+                await logs.mark_gap(self._parts, lock.workload_id, source, None, PIPE_BYTES, GAP_REASON)
         await logs.seal_as_is(self._parts, lock.workload_id)
         async with lock.write() as (_, row):
             if workloads.noted(row, workloads.COMPLETE) is None:
@@ -55,16 +52,3 @@ class LogKeeper:
     async def _open_sources(self, workload_id: str) -> list[str]:
         names = await self._parts.logs.sources(workload_id)
         return [name for name in names if (await self._parts.logs.stat(workload_id, name)).sha256 is None]
-
-    async def _mark(self, workload_id: str, source: str) -> None:
-        """Once: a controller that died after it is followed by one that comes here again."""
-        async with self._parts.database.reader() as session:
-            marked = await session.scalar(
-                select(LogGapRow.id).where(
-                    LogGapRow.workload_id == workload_id,
-                    LogGapRow.source == source,
-                    LogGapRow.reason == GAP_REASON,
-                )
-            )
-        if marked is None:
-            await logs.mark_gap(self._parts, workload_id, source, None, PIPE_BYTES, GAP_REASON)

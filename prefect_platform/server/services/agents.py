@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +16,7 @@ from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.tokens import TokenKind
+from prefect_platform.wire.work_pool import base_job_template
 
 
 async def listing(
@@ -75,51 +74,7 @@ async def _self(session: AsyncSession, caller: Caller) -> AgentRow:
 
 def work_pool(parts: Parts) -> WorkPool:
     """The Prefect work pool of this installation, with the form for what a deployment may set."""
-    return WorkPool(name=work_pool_name(parts.installation_id), base_job_template=_template(parts))
-
-
-def _template(parts: Parts) -> dict[str, Any]:
-    properties = _properties(parts)
-    return {
-        "job_configuration": {name: f"{{{{ {name} }}}}" for name in properties},
-        "variables": {
-            "type": "object",
-            # Prefect checks misspelled job variables only where nothing else is allowed.
-            "additionalProperties": False,
-            "required": ["flow_version_id"],
-            "properties": properties,
-        },
-    }
-
-
-def _properties(parts: Parts) -> dict[str, Any]:
-    runs = parts.config.runs
-    return {
-        "flow_version_id": {
-            "type": "string",
-            "title": "Flow version",
-            "description": "The version that runs; `register` writes it.",
-        },
-        "project": {
-            "type": "string",
-            "title": "Project",
-            "description": "The platform's project that owns the flow.",
-        },
-        "cores": {
-            "type": "number",
-            "title": "Cores",
-            "description": "Cores that one run declares.",
-            "exclusiveMinimum": 0,
-            "default": runs.default_cores,
-        },
-        "memory_bytes": {
-            "type": "integer",
-            "title": "Memory",
-            "description": "Bytes of memory that one run declares.",
-            "exclusiveMinimum": 0,
-            "default": runs.default_memory_bytes,
-        },
-    }
+    return WorkPool(name=work_pool_name(parts.installation_id), base_job_template=base_job_template())
 
 
 def _view(row: AgentRow, owner: ProjectRow) -> Agent:

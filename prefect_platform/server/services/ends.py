@@ -90,7 +90,7 @@ async def _ending(session: AsyncSession, row: WorkloadRow, report: ResultReport)
         receipt=report.receipt,
         reason=report.reason,
         last_lines=report.last_lines,
-        ran=any(step["name"] == "running" for step in row.steps),
+        ran=row.status == Status.RUNNING,
         interpreter=settings.python.executable if settings is not None else "the interpreter",
         memory_bytes=row.memory_bytes,
         peak_memory_bytes=report.peak_memory_bytes,

@@ -1,0 +1,97 @@
+"""The sentence that says why a run ended."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+
+import pytest
+
+from prefect_platform.server.services.endings import Ending, last_exception, sentence
+
+TRACEBACK = """
+Traceback (most recent call last):
+  File "flow.py", line 1, in <module>
+    import polars
+ModuleNotFoundError: No module named 'polars'
+09:00:00.000 | ERROR   | prefect.engine - Execution of flow run 'x' exited with unexpected exception
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (Ending(receipt="COMPLETED"), None),
+        (Ending(receipt="COMPLETED", signal=9), None),
+        (
+            Ending(receipt="PAUSED"),
+            "The run is suspended: it goes on as a new attempt when Prefect resumes it.",
+        ),
+        (Ending(receipt="FAILED", last_lines="ValueError: no rows"), "The flow failed: ValueError: no rows"),
+        (Ending(receipt="FAILED"), "The flow failed; the end of its log says where."),
+        (Ending(receipt="CRASHED", last_lines="SystemExit: 3"), "Prefect recorded a crash: SystemExit: 3"),
+        (Ending(reason="killed by the memory watch", signal=9, ran=True), "killed by the memory watch"),
+        (
+            Ending(exit_code=0, ran=True),
+            (
+                "The process ended with exit code 0 before the flow had finished: something called "
+                "os._exit(0). Let the flow return instead."
+            ),
+        ),
+        (
+            Ending(exit_code=1, last_lines=TRACEBACK, interpreter="/opt/py/bin/python"),
+            (
+                "ModuleNotFoundError: No module named 'polars': install it in /opt/py/bin/python, or "
+                "register again from an environment that has it."
+            ),
+        ),
+        (
+            Ending(exit_code=1, last_lines="SyntaxError: invalid syntax\n"),
+            "The flow could not be loaded: SyntaxError: invalid syntax. Correct it and register again.",
+        ),
+        (Ending(), "The launcher was lost before user code started. Start the run again."),
+        (
+            Ending(signal=signal.SIGKILL, ran=True, memory_bytes=2 << 30, peak_memory_bytes=3 << 30),
+            (
+                "The run was killed by SIGKILL, not by the platform: usually the kernel, out of memory "
+                "(declared 2.0 GiB, it had used 3.0). See the kernel's log (dmesg), or register the flow "
+                "with more memory."
+            ),
+        ),
+        (
+            Ending(signal=signal.SIGSEGV, ran=True),
+            (
+                "The run was killed by SIGSEGV: native code in one of its libraries failed. "
+                "Set PYTHONFAULTHANDLER=1 to see where."
+            ),
+        ),
+        (Ending(cancelled_by="ana", signal=15), "Cancelled by ana."),
+        (
+            Ending(cancelled_by="ana", cancel_reason="wrong day", receipt="CANCELLED"),
+            "Cancelled by ana: wrong day.",
+        ),
+        (
+            Ending(cancelled_by="Prefect", signal=9, grace_seconds=5),
+            "Cancelled by Prefect. It had not ended 5 s after it was asked to, and was killed.",
+        ),
+    ],
+)
+def test_says(ending: Ending, said: str | None) -> None:
+    assert sentence(ending) == said
+
+
+def test_every_other_end_has_a_sentence_with_an_end() -> None:
+    receipts = [None, "FAILED", "CRASHED", "RUNNING", "PENDING", "CANCELLING", "CANCELLED"]
+    for receipt, ran, exit_code, number in itertools.product(
+        receipts, [True, False], [None, 0, 5], [None, 9, 11, 15, 64]
+    ):
+        said = sentence(Ending(receipt=receipt, ran=ran, exit_code=exit_code, signal=number))
+        assert said
+        assert said[0].isupper()
+        assert "\n" not in said
+
+
+def test_the_last_exception_is_found_behind_log_lines() -> None:
+    assert last_exception(TRACEBACK) == "ModuleNotFoundError: No module named 'polars'"
+    assert last_exception("a line\nanother: line") is None
+    assert last_exception(None) is None
