@@ -12,7 +12,8 @@ from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.logs import LogChunk, LogSource
 
-_PIECE = 1 << 20
+_PIECE = 1 << 16
+"""Bytes read at once; a connection that breaks loses less than one."""
 _RESUMES = 5
 """Broken connections in a row without a byte before a download gives up."""
 

@@ -40,8 +40,8 @@ def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
             yield _pool(project.work_pool, session.get(pool, timeout=_TIMEOUT))
         except requests.RequestException as error:
             text = (
-                f"{project.orchestrator_url} does not answer ({foreign(str(error))[:80]}): scheduled runs wait. "
-                "Start Prefect; `prefect-platform up` does, unless PREFECT_API_URL names another"
+                f"{project.orchestrator_url} does not answer ({foreign(str(error))[:80]}): "
+                "scheduled runs wait. Start Prefect; `prefect-platform up` does, unless PREFECT_API_URL names another"
             )
             yield Check(name="prefect", ok=False, detail=text)
 
@@ -60,9 +60,7 @@ def _session(credentials: Credentials) -> requests.Session:
 def _answers(url: str, answer: requests.Response) -> Check:
     if answer.ok:
         return Check(name="prefect", ok=True, detail=f"answers at {url}")
-    return Check(
-        name="prefect", ok=False, detail=f"{url} answered {answer.status_code}: is that a Prefect API?"
-    )
+    return Check(name="prefect", ok=False, detail=f"{url} answers {answer.status_code}: is it Prefect's API?")
 
 
 def time_of(answer: requests.Response) -> datetime | None:
