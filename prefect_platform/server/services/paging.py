@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -53,11 +53,21 @@ async def page(
 
 
 def _before(keys: Sequence[InstrumentedAttribute[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
-    for key, value in zip(keys, values, strict=True):
-        if not isinstance(value, key.type.python_type):
-            raise _foreign_cursor()
+    if not all(_fits(key, value) for key, value in zip(keys, values, strict=True)):
+        raise _foreign_cursor()
     bound = [literal(value, key.type) for key, value in zip(keys, values, strict=True)]
     return tuple_(*keys) < tuple_(*bound)
+
+
+def _fits(key: InstrumentedAttribute[Any], value: Any) -> bool:
+    """Whether a database could have given this value for that column: a cursor may be made up."""
+    if not isinstance(value, key.type.python_type):
+        return False
+    if isinstance(value, int):
+        return abs(value) < (1 << 63 if isinstance(key.type, BigInteger) else 1 << 31)
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    return "\x00" not in value
 
 
 def encode(values: Sequence[Any]) -> str:
