@@ -77,7 +77,7 @@ class TimeMarks:
 
 def _good(data: bytes, size: int) -> int:
     """How many records from the first on can be true of a log of `size` bytes."""
-    number, offset, ms = 0, -1, 0
+    number, offset, ms = 0, -1, 1  # nothing arrived in 1970: zeros are a hole in the file
     for record in _RECORD.iter_unpack(data):
         if not (offset < record[0] < size and record[1] >= ms):
             break
