@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prefect_platform.backends.local.proc import Proc
 from prefect_platform.cli import output
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state
@@ -80,7 +79,7 @@ def _parts(state: State | None) -> list[PartStanding]:
     standing = []
     for name in ("supervisor", *state.expected):
         part = found.get(name)
-        alive = part is not None and Proc().alive(part.process)
+        alive = part is not None and part.process.alive
         standing.append(
             PartStanding(
                 name=name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from prefect_platform.backends.local.proc import Proc
 from prefect_platform.cli import output
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import read_state
@@ -24,11 +23,10 @@ def _parts(places: Places) -> Check:
     state = read_state(places)
     if state is None:
         return Check(name="parts", ok=True, detail=f"no platform was started in {places.data}")
-    proc = Proc()
-    if not proc.alive(state.supervisor.process):
+    if not state.supervisor.process.alive:
         text = "`up` was killed and did not stop in order. `prefect-platform up` takes over what still runs"
         return Check(name="parts", ok=False, detail=text)
-    missing = [n for n in state.expected if n not in state.parts or not proc.alive(state.parts[n].process)]
+    missing = [n for n in state.expected if n not in state.parts or not state.parts[n].process.alive]
     if missing:
         text = f"not running: {', '.join(missing)}. `up` starts them again; their output is in {places.logs}"
         return Check(name="parts", ok=False, detail=text)

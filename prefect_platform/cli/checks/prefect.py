@@ -41,7 +41,7 @@ def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
         except requests.RequestException as error:
             text = (
                 f"{project.orchestrator_url} does not answer ({foreign(str(error))[:80]}): "
-                "scheduled runs wait. Start Prefect; `prefect-platform up` does, unless PREFECT_API_URL names another"
+                "scheduled runs wait. Start Prefect; `up` does, unless PREFECT_API_URL names another"
             )
             yield Check(name="prefect", ok=False, detail=text)
 

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable
 
-from prefect_platform.backends.local.proc import Proc
 from prefect_platform.cli import output
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state, running
@@ -27,9 +26,9 @@ def stop_running(places: Places, *, now: bool = False) -> str:
         return f"No platform runs in {places.data}."
     began = time.monotonic()
     gone = _gone(state)
-    Proc().send(state.supervisor.process, signal.SIGINT)
+    state.supervisor.process.send(signal.SIGINT)
     if now and not _until(gone, _HURRIED):
-        Proc().send(state.supervisor.process, signal.SIGINT)
+        state.supervisor.process.send(signal.SIGINT)
     if not _until(gone, _SECONDS):
         raise Unavailable(
             f"Process {state.supervisor.pid} has not stopped after {_SECONDS:g} s. "
@@ -39,7 +38,7 @@ def stop_running(places: Places, *, now: bool = False) -> str:
 
 
 def _gone(state: State) -> Callable[[], bool]:
-    return lambda: not Proc().alive(state.supervisor.process)
+    return lambda: not state.supervisor.process.alive
 
 
 def _until(look: Callable[[], bool], seconds: float) -> bool:

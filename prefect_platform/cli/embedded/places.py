@@ -54,6 +54,8 @@ class Places:
             self.data.chmod(0o700)
             for part in (self.logs, self.prefect):
                 part.mkdir(exist_ok=True, mode=0o700)
+            # Below a project folder this is not part of the project, for git as for `register`.
+            (self.data / ".gitignore").write_text("*\n")
         except OSError as error:
             raise UsageError(
                 f"The data directory {self.data} cannot be used: {error}. "

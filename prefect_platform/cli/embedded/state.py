@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from prefect_platform.backends.local.proc import Proc, Process
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
+from prefect_platform.cli.embedded.process import Process, process
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,9 @@ def write_state(places: Places, state: State) -> None:
 
 def running(state: State | None) -> State | None:
     """The state, if its supervisor is alive."""
-    return state if state is not None and Proc().alive(state.supervisor.process) else None
+    return state if state is not None and state.supervisor.process.alive else None
 
 
 def part_of(pid: int, since: float, *, restarts: int = 0, log: str = "") -> PartState:
     """The entry for a process that was just started; one that is gone already has no start time."""
-    stat = Proc().stat(pid)
-    return PartState(pid, stat.process.started if stat else 0, since, restarts, log)
+    return PartState(pid, process(pid).started, since, restarts, log)

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from types import FrameType
 
 from prefect_platform._version import __version__
-from prefect_platform.backends.local.proc import Proc, require_linux
 from prefect_platform.cli.embedded import ports, shutdown, words
 from prefect_platform.cli.embedded.child import Child, Part
 from prefect_platform.cli.embedded.lock import held
@@ -28,6 +27,7 @@ from prefect_platform.cli.embedded.parts import (
     prefect_part,
 )
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
+from prefect_platform.cli.embedded.process import require_linux
 from prefect_platform.cli.embedded.settings import PLATFORM_PORT, PREFECT_PORT, UpSettings
 from prefect_platform.cli.embedded.startup import Startup
 from prefect_platform.cli.embedded.state import State, part_of, read_state, running, write_state
@@ -192,11 +192,11 @@ class Supervisor:
     def _clear_leftovers(self) -> None:
         """The parts of a supervisor that was killed die with it; see that they are gone."""
         left = read_state(self._places)
-        proc, deadline = Proc(), time.monotonic() + _LEFTOVER_SECONDS
+        deadline = time.monotonic() + _LEFTOVER_SECONDS
         for part in left.parts.values() if left else ():
-            while proc.alive(part.process):
+            while part.process.alive:
                 if time.monotonic() > deadline:
-                    proc.send(part.process, signal.SIGKILL)
+                    part.process.send(signal.SIGKILL)
                 self._wake.wait(_STARTING)
 
     # Signals
