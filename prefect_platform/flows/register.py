@@ -158,8 +158,6 @@ class _Call:
             *applied.notes,
             *_other_prefect(project, settings),
         ]
-        for note in notes:
-            sys.stderr.write(f"{note}\n")
         return self.registration(captured, project, answer, applied, notes)
 
     def identity(self, captured: Captured, project: Project) -> RegisterAnswer:

@@ -83,14 +83,17 @@ class Registration:
             rows.append(("travels", _files(self.files, self.size)))
         return [*rows, ("page", self.url)]
 
+    def _all_rows(self) -> list[tuple[str, str]]:
+        return [*self.rows(), *(("note", note) for note in self.notes)]
+
     def __repr__(self) -> str:
-        return "\n".join(f"{label:<9}{text}" for label, text in self.rows())
+        return "\n".join(f"{label:<9}{text}" for label, text in self._all_rows())
 
     def _repr_html_(self) -> str:
         cells = "".join(
             f"<tr><td style='text-align:left;opacity:.6'>{html.escape(label)}</td>"
             f"<td style='text-align:left'>{_linked(text)}</td></tr>"
-            for label, text in self.rows()
+            for label, text in self._all_rows()
         )
         return f"<table>{cells}</table>"
 

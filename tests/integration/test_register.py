@@ -1,0 +1,340 @@
+# ruff: noqa: E501 - a cell reads best as one string
+"""Registration through real parts: a platform server, a Prefect server, and files as a user has them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect import Flow
+from prefect.events import DeploymentEventTrigger
+from prefect.schedules import Cron
+
+from prefect_platform import register
+from prefect_platform.client.api import PlatformClient
+from prefect_platform.errors import OrchestratorUnavailable, RegistrationError
+from prefect_platform.server.config import OrchestratorSettings, ServerConfig
+from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
+from prefect_platform.testing.live_server import LiveServer, live_server
+from prefect_platform.wire.flows import VersionStatus
+from prefect_platform.wire.work_pool import base_job_template
+from tests.kernel import kernel
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+CODE = """
+from prefect import flow, task
+
+@task
+def double(x):
+    return 2 * x
+
+@flow
+def {name}(day: str = "today", n: int = 1) -> int:
+    "Docstring."
+    return double.fn(n)
+"""
+
+
+@dataclass
+class World:
+    """A platform and its Prefect."""
+
+    server: LiveServer
+    prefect: str
+    client: PlatformClient
+
+    def read(self, path: str) -> Any:
+        return httpx.get(self.prefect + path).raise_for_status().json()
+
+    def deployment(self, flow: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.read(f"/deployments/name/{flow}/{name}")
+        return found
+
+    def automations(self, deployment_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.read(f"/automations/related-to/prefect.deployment.{deployment_id}")
+        return found
+
+    def register(self, flow: Flow[..., Any] | str, **options: Any) -> Any:
+        return register(flow, url=self.server.url, token=self.server.token, **options)
+
+
+def make_pool(prefect: str, name: str) -> None:
+    body = {"name": name, "type": "platform", "base_job_template": base_job_template()}
+    httpx.post(f"{prefect}/work_pools/", json=body).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def world(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    settings = OrchestratorSettings(url=prefect_server)
+    config = ServerConfig(data_dir=Path("unused"), backend="memory", orchestrator=settings)
+    with live_server(
+        tmp_path_factory.mktemp("platform"), config=config, orchestrator=PrefectOrchestrator(settings)
+    ) as server:
+        client = PlatformClient(server.url, server.token)
+        make_pool(prefect_server, client.projects.get("default").work_pool)
+        yield World(server, prefect_server, client)
+        client.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with one flow in it, named like nothing else."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text("")
+    name = "etl_" + tmp_path.name.replace("-", "_")
+    (folder / "flows.py").write_text(CODE.format(name=name))
+    return folder
+
+
+def target(project: Path) -> str:
+    name = (project / "flows.py").read_text().split("def etl_")[1].split("(")[0]
+    return f"{project / 'flows.py'}:etl_{name}"
+
+
+def test_everything_that_was_asked_stands_in_prefect(world: World, project: Path) -> None:
+    made = world.register(
+        target(project),
+        name="nightly",
+        cron="0 2 * * *",
+        timezone="Europe/Berlin",
+        parameters={"day": "2013-01-05"},
+        tags=["prod"],
+        concurrency_limit=1,
+    )
+    found = world.deployment(made.flow_name, "nightly")
+    assert found["id"] == made.deployment_id
+    assert found["work_pool_name"] == world.client.projects.get("default").work_pool
+    assert found["parameters"] == {"day": "2013-01-05"}
+    assert set(found["tags"]) == {"prod", "platform", "webhook-flow-storage", "127.0.0.1"}
+    assert found["description"] == "Docstring."
+    assert found["version"] == "1"
+    assert found["global_concurrency_limit"]["limit"] == 1
+    assert found["parameter_openapi_schema"]["properties"]["n"]["default"] == 1
+    [schedule] = found["schedules"]
+    assert schedule["schedule"]["cron"] == "0 2 * * *"
+    assert schedule["schedule"]["timezone"] == "Europe/Berlin"
+    assert found["job_variables"]["flow_version_id"] == made.version_id
+    assert set(found["job_variables"]) == {"flow_version_id", "project", "cores", "memory_bytes"}
+    assert world.server.token not in json.dumps(found), "no token ever stands in Prefect"
+    assert world.client.flows.version(made.version_id).status is VersionStatus.READY
+    assert made.url.endswith(f"/v2/deployments/deployment/{made.deployment_id}")
+    assert "nightly" in repr(made)
+
+
+def test_unchanged_is_left_as_it_is(world: World, project: Path) -> None:
+    first = world.register(target(project), cron="0 2 * * *")
+    before = world.deployment(first.flow_name, first.deployment_name)
+    second = world.register(target(project), cron="0 2 * * *")
+    after = world.deployment(first.flow_name, first.deployment_name)
+    assert (second.version, second.created, list(second.changes)) == (1, False, [])
+    assert after["updated"] == before["updated"], "nothing was written"
+
+
+def test_changed_code_is_a_new_version_of_the_same_deployment(world: World, project: Path) -> None:
+    first = world.register(target(project))
+    (project / "more.py").write_text("X = 1\n")
+    second = world.register(target(project))
+    assert (second.version, second.created) == (2, True)
+    assert second.deployment_id == first.deployment_id
+    assert any("more.py added" in change for change in second.changes)
+    assert world.deployment(first.flow_name, first.deployment_name)["version"] == "2"
+
+
+def test_what_people_did_in_prefect_stays(world: World, project: Path) -> None:
+    made = world.register(target(project), cron="0 2 * * *", interval=timedelta(hours=1))
+    path = f"/deployments/{made.deployment_id}/schedules"
+    schedules = world.read(path)
+    cron = next(s for s in schedules if "cron" in s["schedule"])
+    paused = httpx.patch(f"{world.prefect}{path}/{cron['id']}", json={"active": False})
+    paused.raise_for_status()
+    own = [{"schedule": {"cron": "5 5 * * *"}, "slug": "by-hand", "active": True}]
+    httpx.post(world.prefect + path, json=own).raise_for_status()
+    (project / "more.py").write_text("X = 1\n")
+    world.register(target(project), cron="0 2 * * *")
+    left = {s["slug"]: s for s in world.read(path)}
+    assert left[cron["slug"]]["active"] is False, "paused stays paused"
+    assert left[cron["slug"]]["id"] == cron["id"], "it is the same schedule"
+    assert "by-hand" in left, "a schedule of somebody's own stays"
+    assert len(left) == 2, "the interval is wanted no more"
+    changed = world.register(target(project), cron="0 3 * * *")
+    again = [s for s in world.read(path) if s["schedule"].get("cron") == "0 3 * * *"]
+    assert [s["active"] for s in again] == [False]
+    assert any("stays paused" in note for note in changed.notes)
+
+
+def test_automations_are_replaced_not_piled_up(world: World, project: Path) -> None:
+    def trigger(event: str) -> DeploymentEventTrigger:
+        return DeploymentEventTrigger(expect={event}, parameters={"n": 2})
+
+    made = world.register(target(project), triggers=[trigger("a"), trigger("b")])
+    assert len(world.automations(made.deployment_id)) == 2
+    world.register(target(project), triggers=[trigger("a"), trigger("b")])
+    assert len(world.automations(made.deployment_id)) == 2
+    world.register(target(project), triggers=[trigger("c")])
+    assert [a["trigger"]["expect"] for a in world.automations(made.deployment_id)] == [["c"]]
+    world.register(target(project))
+    assert world.automations(made.deployment_id) == []
+
+
+def test_a_limit_and_a_schedule_can_be_taken_away(world: World, project: Path) -> None:
+    made = world.register(target(project), concurrency_limit=2, cron="@daily", paused=True)
+    assert world.deployment(made.flow_name, made.deployment_name)["paused"] is True
+    world.register(target(project))
+    found = world.deployment(made.flow_name, made.deployment_name)
+    assert found["global_concurrency_limit"] is None
+    assert found["schedules"] == []
+    assert found["paused"] is True, "not said, so as it is"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cron": "@daily"},
+        {"cron": "*/10 * * * * *"},
+        {"cron": ["0 2 * * *", "0 3 * * *"]},
+        {"rrule": "FREQ=WEEKLY;BYDAY=MO,TH"},
+        {"interval": 3600},
+        {"schedules": [Cron("0 2 * * *", timezone="America/New_York", slug="early", parameters={"n": 3})]},
+    ],
+)
+def test_schedules_that_we_accept_prefect_accepts(
+    world: World, project: Path, options: dict[str, Any]
+) -> None:
+    made = world.register(target(project), **options)
+    found = world.deployment(made.flow_name, made.deployment_name)["schedules"]
+    assert len(found) == len(options["cron"]) if isinstance(options.get("cron"), list) else len(found) == 1
+    assert all(s["slug"].startswith("platform-") for s in found)
+
+
+def test_prefect_down_leaves_nothing_that_shows(
+    world: World, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = world.client.projects.get("default")
+
+    def down(self: Any, name: str) -> Any:
+        return replace_url(real)
+
+    def replace_url(project: Any) -> Any:
+        return project.model_copy(update={"orchestrator_url": "http://127.0.0.1:9/api"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr("prefect_platform.client.projects.Projects.get", down)
+        with pytest.raises(OrchestratorUnavailable, match="127.0.0.1:9"):
+            world.register(target(project))
+    name = target(project).rpartition(":")[2].replace("_", "-")
+    [flow] = world.client.flows.list("default", name=name).items
+    [version] = world.client.flows.versions(flow.id).items
+    assert version.status is VersionStatus.REGISTERING
+    assert flow.deployments == []
+    repaired = world.register(target(project))
+    assert world.client.flows.version(repaired.version_id).status is VersionStatus.READY
+    assert repaired.version == 1
+
+
+def test_a_deployment_deleted_in_prefect_is_made_again(world: World, project: Path) -> None:
+    made = world.register(target(project))
+    httpx.delete(f"{world.prefect}/deployments/{made.deployment_id}").raise_for_status()
+    again = world.register(target(project))
+    assert again.deployment_id != made.deployment_id
+    assert world.deployment(made.flow_name, made.deployment_name)["id"] == again.deployment_id
+
+
+def test_a_missing_work_pool_is_told_in_words(prefect_server: str, project: Path, tmp_path: Path) -> None:
+    settings = OrchestratorSettings(url=prefect_server)
+    config = ServerConfig(data_dir=tmp_path, backend="memory", orchestrator=settings)
+    with (
+        live_server(tmp_path / "other", config=config) as server,
+        pytest.raises(RegistrationError, match="no work pool 'platform-.*agent run"),
+    ):
+        register(target(project), url=server.url, token=server.token)
+
+
+def test_a_run_is_started_with_parameters(world: World, project: Path) -> None:
+    made = world.register(target(project), parameters={"n": 1})
+    run = made.run(n=5)
+    found = world.read(f"/flow_runs/{run.id}")
+    assert found["parameters"]["n"] == 5
+    assert run.state in ("scheduled", "late")
+    assert run.cancel()
+    assert run.wait(timeout=10) == "cancelled"
+
+
+def test_the_bundle_can_be_fetched_and_unpacked(world: World, project: Path, tmp_path: Path) -> None:
+    from prefect_platform.flows.storage import pull_bundle
+
+    made = world.register(target(project))
+    step = world.deployment(made.flow_name, made.deployment_name)["pull_steps"][0]
+    inputs = step["prefect_platform.flows.storage.pull_bundle"]
+    assert inputs.pop("token") == "{{ $PREFECT_PLATFORM_TOKEN }}"
+    found = pull_bundle(**inputs, token=world.server.token, directory=str(tmp_path / "code"))
+    assert (Path(found["directory"]) / "flows.py").read_text() == (project / "flows.py").read_text()
+
+
+def test_it_works_under_a_running_event_loop(world: World, project: Path) -> None:
+    async def cell() -> Any:
+        return world.register(target(project))
+
+    assert asyncio.run(cell()).version == 1
+
+
+def test_a_stock_worker_runs_what_a_cell_registered(world: World, tmp_path: Path) -> None:
+    """From a real kernel to `prefect worker start --type process`, which knows nothing of our agent."""
+    with kernel(
+        tmp_path, {"PREFECT_PLATFORM_URL": world.server.url, "PREFECT_PLATFORM_TOKEN": world.server.token}
+    ) as nb:
+        shown = nb.run(
+            "from dataclasses import dataclass\nfrom prefect import flow, task\nfrom prefect_platform import register",
+            "@dataclass\nclass Pair:\n    a: int\n    b: int",
+            "PAIRS = [Pair(1, 2), Pair(3, 4)]",
+            "@task\ndef add(pair: Pair) -> int:\n    return pair.a + pair.b",
+            "@flow(name='stock-cell')\ndef etl(extra: int = 0) -> int:\n"
+            "    total = sum(add.map(PAIRS).result()) + extra\n    print('total', total)\n"
+            "    assert total == 15, total\n    return total",
+            "registration = register(etl, parameters={'extra': 5}, cron='0 7 * * *')\nregistration",
+        )
+    assert "stock-cell/stock-cell" in shown
+    assert "stock_cell.py" in shown
+    found = world.deployment("stock-cell", "stock-cell")
+    httpx.post(f"{world.prefect}/work_pools/", json={"name": "stock", "type": "process"}).raise_for_status()
+    moved = {
+        "work_pool_name": "stock",
+        "job_variables": {"env": {"PREFECT_PLATFORM_TOKEN": world.server.token}},
+    }
+    httpx.patch(f"{world.prefect}/deployments/{found['id']}", json=moved).raise_for_status()
+    run = (
+        httpx.post(f"{world.prefect}/deployments/{found['id']}/create_flow_run", json={})
+        .raise_for_status()
+        .json()
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "stock", "--type", "process", "--run-once"],
+        cwd=tmp_path,
+        env={**os.environ, "PREFECT_API_URL": world.prefect, "PREFECT_HOME": str(tmp_path / "home")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    said, _ = worker.communicate(timeout=90)
+    state = world.read(f"/flow_runs/{run['id']}")["state"]
+    assert state["type"] == "COMPLETED", f"{state}\n{said}"
+
+
+def test_unchanged_is_quick(world: World, project: Path) -> None:
+    world.register(target(project), cron="@daily")
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        world.register(target(project), cron="@daily")
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5, f"{times}: the bound of a busy machine; `make bench-register` has the figure"
