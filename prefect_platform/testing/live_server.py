@@ -36,9 +36,9 @@ class LiveServer:
     """A running platform. `token` is its administrator's."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
     config: ServerConfig
-    app: FastAPI
+    app: FastAPI = field(repr=False)
     _loop: asyncio.AbstractEventLoop = field(repr=False)
 
     @property

@@ -92,7 +92,7 @@ async def test_an_altered_bundle_is_refused_dropped_and_repaired(
     place = next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     place.chmod(0o600)
     place.write_bytes(b"!" + data[1:])
-    with pytest.raises(DigestMismatch, match="was altered.*Register the flow again"):
+    with pytest.raises(DigestMismatch, match=r"was altered.*Register the flow again"):
         await received(parts, owner, version_id)
     again = await registration.register(parts, owner, "default", server_calls.registration())
     assert again.bundle_missing

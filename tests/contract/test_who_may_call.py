@@ -1,0 +1,161 @@
+"""Every route with every kind of token: what is allowed is written down here, and nothing else passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from prefect_platform.server.app.openapi import guarded_routes, kinds_of
+from prefect_platform.server.services import tokens
+from prefect_platform.testing.live_server import LiveServer, live_server
+from prefect_platform.wire.tokens import TokenKind
+from tests import server_calls
+
+LETTERS = {"U": TokenKind.USER, "A": TokenKind.AGENT, "W": TokenKind.WORKLOAD, "C": TokenKind.USER_CODE}
+ALLOWED = """
+GET    /me                                          UAWC
+GET    /installation                                UA
+GET    /tokens                                      U
+POST   /tokens                                      U
+DELETE /tokens/{token_id}                           U
+POST   /users                                       U
+GET    /projects                                    U
+POST   /projects                                    U
+GET    /projects/{project}                          UA
+PUT    /projects/{project}/members                  U
+POST   /projects/{project}/flows/register           U
+GET    /projects/{project}/flows                    U
+PUT    /projects/{project}/bundles/{code_digest}    U
+GET    /flows/{flow_id}                             U
+DELETE /flows/{flow_id}                             U
+GET    /flows/{flow_id}/versions                    U
+POST   /flows/{flow_id}/runs                        U
+GET    /flow-versions/{version_id}                  UA
+GET    /flow-versions/{version_id}/bundle           UAW
+POST   /flow-versions/{version_id}/confirm          U
+GET    /flow-versions/{version_id}/source           U
+GET    /projects/{project}/runs                     U
+GET    /runs/{run_id}                               U
+POST   /runs/{run_id}/cancel                        U
+POST   /attempts                                    A
+GET    /attempts/{attempt_id}                       UA
+POST   /attempts/{attempt_id}/settle                A
+POST   /attempts/{attempt_id}/cancel                A
+GET    /capacity                                    UA
+GET    /projects/{project}/agents                   U
+POST   /projects/{project}/agents                   U
+PUT    /agents/self                                 A
+GET    /agents/self/work                            A
+GET    /agents/self/work-pool                       A
+GET    /workloads/{workload_id}                     UAW
+POST   /workloads/{workload_id}/claim               W
+POST   /workloads/{workload_id}/steps               W
+POST   /workloads/{workload_id}/result              W
+PATCH  /workloads/{workload_id}/logs/{source}       W
+POST   /workloads/{workload_id}/logs/{source}/seal  W
+GET    /workloads/{workload_id}/logs                UW
+GET    /workloads/{workload_id}/logs/{source}       U
+GET    /workloads/{workload_id}/logs/{source}/raw   U
+GET    /workloads/{workload_id}/logs/{source}/live  U
+GET    /runs/{run_id}/logs                          U
+GET    /runs/{run_id}/logs/live                     U
+POST   /shutdown                                    U
+"""
+
+
+def table() -> dict[tuple[str, str], frozenset[TokenKind]]:
+    rows = (line.split() for line in ALLOWED.strip().splitlines())
+    return {
+        (method, f"/api/v1{path}"): frozenset(LETTERS[one] for one in kinds) for method, path, kinds in rows
+    }
+
+
+def test_the_table_is_what_the_routes_say() -> None:
+    assert {(method, path): frozenset(kinds_of(route)) for method, path, route in guarded_routes()} == table()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    with live_server() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def secrets(server: LiveServer) -> dict[TokenKind, str]:
+    """A token of each kind, of a project whose things none of the calls below can name."""
+
+    async def issue() -> dict[TokenKind, str]:
+        project = await server_calls.project_id(server.parts)
+        person = await server_calls.user(server.parts, "ana", "member")
+        found = {}
+        async with server.parts.database.session() as session:
+            for kind in TokenKind:
+                _, found[kind] = await tokens.issue(
+                    session,
+                    server.parts,
+                    kind=kind,
+                    label="walk",
+                    user_id=person.user_id if kind is TokenKind.USER else None,
+                    project_id=None if kind is TokenKind.USER else project,
+                    subject_id=None if kind is TokenKind.USER else "xx-1",
+                )
+        return found
+
+    return server.call(issue())
+
+
+def call(server: LiveServer, method: str, path: str, secret: str | None) -> httpx.Response:
+    where = path.replace("{project}", "default").replace("{", "").replace("}", "")
+    headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    return httpx.request(method, server.url + where, headers=headers)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(table()))
+def test_each_kind_passes_where_the_table_says(
+    server: LiveServer, secrets: dict[TokenKind, str], method: str, path: str
+) -> None:
+    for kind, secret in secrets.items():
+        answer = call(server, method, path, secret)
+        refused = answer.status_code == 403 and f"A {kind.value} token may not call" in answer.text
+        assert refused is (kind not in table()[method, path]), f"{kind}: {answer.status_code} {answer.text}"
+        assert answer.status_code < 500, answer.text
+        assert answer.status_code != 401
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(table()))
+def test_nobody_passes_without_a_token_that_is_known(server: LiveServer, method: str, path: str) -> None:
+    for secret in (None, "pp_user_" + "x" * 43, "x"):
+        answer = call(server, method, path, secret)
+        assert (answer.status_code, answer.json()["code"]) == (401, "not-signed-in")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_call_is_in_the_table_or_open(server: LiveServer) -> None:
+    described = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    found = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+    assert found - set(table()) == {("GET", "/health"), ("GET", "/ready")}
+    assert set(table()) <= found
+
+
+def test_the_description_names_every_error_and_every_kind(server: LiveServer) -> None:
+    from prefect_platform.errors import PlatformError
+
+    def codes(kind: type[PlatformError]) -> set[str]:
+        return {kind.code}.union(*(codes(child) for child in kind.__subclasses__()))
+
+    described = httpx.get(f"{server.url}/api/v1/openapi.json").json()
+    told = " ".join(one["description"] for one in described["components"]["responses"].values())
+    assert {code for code in codes(PlatformError) if f"`{code}`" not in told} == set()
+    for (method, path), kinds in table().items():
+        operation = described["paths"][path][method.lower()]
+        assert operation["x-token-kinds"] == [kind.value for kind in kinds_of_sorted(method, path)]
+        assert {kind.value for kind in kinds} == set(operation["x-token-kinds"])
+        for status in ("401", "403", "404", "409", "413", "422", "500", "503"):
+            assert operation["responses"][status]["$ref"] == f"#/components/responses/Problem{status}"
+    assert "HTTPValidationError" not in str(described)
+
+
+def kinds_of_sorted(method: str, path: str) -> tuple[TokenKind, ...]:
+    return next(kinds_of(route) for m, p, route in guarded_routes() if (m, p) == (method, path))
