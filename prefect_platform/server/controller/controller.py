@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import select
 
-from prefect_platform.backends.base import Backend, Observed
+from prefect_platform.backends.base import Backend
+from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller import admission, sweeps
 from prefect_platform.server.controller.locks import LockLost, held
+from prefect_platform.server.controller.observing import Observer
 from prefect_platform.server.controller.queue import WorkQueue
 from prefect_platform.server.controller.reconcile import Step
 from prefect_platform.server.controller.silence import Silence
@@ -29,8 +32,8 @@ logger = logging.getLogger(__name__)
 ADMISSION = "admission"
 """The one key of the queue that is no workload's id."""
 WORKERS = 4
-OBSERVE_SECONDS = 20.0
-"""A backend that has not answered by then has not seen anything."""
+STOP_SECONDS = 5.0
+"""What is under way may take so long to finish when the controller stops."""
 CHANGE_SECONDS = 30.0
 CAPACITY_SECONDS = 5.0
 """How often the size of the machine is asked for."""
@@ -44,9 +47,11 @@ class Controller:
         self._queue = WorkQueue(parts.clock)
         self._silence = Silence()
         self._starter = Starter(parts, backend)
-        self._reconciler = Reconciler(parts, backend, self._silence, self._starter)
+        self._observer = Observer(backend)
+        self._reconciler = Reconciler(parts, backend, self._observer, self._silence, self._starter)
         self._measured: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Find out how much room there is, and begin."""
@@ -61,10 +66,10 @@ class Controller:
         self._tasks = [asyncio.create_task(loop(), name=f"controller{loop.__name__}") for loop in loops]
 
     async def stop(self) -> None:
-        """Let go of everything; whoever comes next goes on from the rows."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Finish what is in the middle of something, and let go; whoever comes next goes on from the rows."""
+        self._reconciler.stopping = True
+        for tasks, seconds in ((self._tasks, 0.0), (list(self._under_way), STOP_SECONDS)):
+            await _end(tasks, seconds)
         self._queue.close()
         self._tasks = []
 
@@ -85,7 +90,12 @@ class Controller:
 
     async def _watching(self) -> None:
         while True:
-            await self._attempt("wait for the backend", self._watch)
+            try:
+                await self._backend.wait_for_change(CHANGE_SECONDS)
+            except PlatformError:  # it tells of no changes now; the scan looks by itself
+                logger.exception("The %s backend cannot be watched; again in a moment", self._backend.name)
+                await self._parts.clock.sleep(self._parts.config.runs.scan_seconds)
+            self._parts.wakeups.notify(WORKLOADS)
 
     async def _sweeping(self) -> None:
         while True:
@@ -96,7 +106,7 @@ class Controller:
         while True:
             key = await self._queue.get()
             try:
-                await self._work(key)
+                await self._whole(self._work(key))
             except LockLost:
                 self._queue.done(key)  # it is another controller's now, and the next scan looks again
             except StartFailed as error:
@@ -106,13 +116,20 @@ class Controller:
             else:
                 self._queue.done(key)
 
-    async def _attempt(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _attempt(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do one round of a loop. It fails when database or backend do, and the next may not."""
         try:
-            await work()
+            await self._whole(work())
         except Exception:
             logger.exception("Could not %s; again in a moment", what)
             await self._parts.clock.sleep(self._parts.config.runs.scan_seconds)
+
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something to its end even if this loop is cancelled: a transaction is not left half done."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.shield(task)
 
     # One round of each
 
@@ -120,7 +137,7 @@ class Controller:
         await self._measure()
         rows = await self._open_rows()
         self._silence.forget_others(row.id for row in rows)
-        seen = await self._observe(rows)
+        seen = await self._observer.look(rows)
         for row in rows:
             step = self._reconciler.decide(row, seen.get(row.id))
             if step not in (None, Step.ADMIT):
@@ -129,22 +146,6 @@ class Controller:
     async def _open_rows(self) -> Sequence[WorkloadRow]:
         async with self._parts.database.reader() as session:
             return (await session.scalars(select(WorkloadRow).where(WorkloadRow.removed_at.is_(None)))).all()
-
-    async def _observe(self, rows: Sequence[WorkloadRow]) -> Mapping[str, Observed]:
-        """What the backend sees of all of them; nothing where it does not answer."""
-        handles = {row.id: row.handle for row in rows if row.handle}
-        if not handles:
-            return {}
-        try:
-            async with asyncio.timeout(OBSERVE_SECONDS):
-                return await self._backend.observe(handles)
-        except Exception:  # silence of the backend is a finding: it counts with the launcher's
-            logger.exception("The %s backend does not say how its workloads are", self._backend.name)
-            return {}
-
-    async def _watch(self) -> None:
-        await self._backend.wait_for_change(CHANGE_SECONDS)
-        self._parts.wakeups.notify(WORKLOADS)
 
     async def _measure(self) -> None:
         now = self._parts.clock.uptime()
@@ -168,3 +169,16 @@ class Controller:
             return
         for row in await admission.admit(self._parts):
             self._queue.put(row.id, self._reconciler.facts(row).mark)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
+    """Wait for tasks, cancel what has not ended after `seconds`, and wait for that."""
+    pending = set(tasks)
+    while pending:  # a wait that ends at the same moment may swallow a cancel
+        if seconds > 0:
+            _, pending = await asyncio.wait(pending, timeout=seconds)
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=1.0)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -116,7 +116,7 @@ async def _renew(lock: Lock) -> None:
     while True:
         await lock.parts.clock.sleep(lock.parts.config.runs.lock_seconds / 3)
         try:
-            if not await lock.renew():
+            if not await asyncio.shield(asyncio.ensure_future(lock.renew())):
                 return
         except (SQLAlchemyError, OSError):  # the next try may come through; if none does, it expires
             logger.warning("The lock on %s could not be renewed", lock.workload_id, exc_info=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect_platform.backends.base import Backend, Observed
 from prefect_platform.server.controller.ending import Ender
 from prefect_platform.server.controller.locks import Lock
+from prefect_platform.server.controller.observing import Observer
 from prefect_platform.server.controller.reconcile import Facts, Step, facts_of, next_step
 from prefect_platform.server.controller.recovery import LogKeeper
 from prefect_platform.server.controller.silence import Silence
@@ -19,18 +20,23 @@ MOST_STEPS = 10
 class Reconciler:
     """Brings single workloads to where they should be."""
 
-    def __init__(self, parts: Parts, backend: Backend, silence: Silence, starter: Starter) -> None:
-        self._parts, self._backend, self._silence = parts, backend, silence
-        self._starter = starter
+    def __init__(
+        self, parts: Parts, backend: Backend, observer: Observer, silence: Silence, starter: Starter
+    ) -> None:
+        self._parts, self._observer, self._silence, self._starter = parts, observer, silence, starter
+        self.stopping = False
+        """Whether to begin nothing more."""
         self._ender, self._logs = Ender(parts, backend), LogKeeper(parts, backend)
 
     async def work(self, lock: Lock) -> None:
         """Do what is next until there is nothing to do but wait."""
         for _ in range(MOST_STEPS):
+            if self.stopping:
+                return
             row = await lock.read()
             if row.removed_at is not None:
                 return
-            seen = (await self._backend.observe({row.id: row.handle}))[row.id] if row.handle else None
+            seen = (await self._observer.look([row])).get(row.id)
             step = self.decide(row, seen)
             if step is None or step is Step.ADMIT:
                 return

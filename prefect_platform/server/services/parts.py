@@ -58,7 +58,9 @@ class Listener:
     async def wait(self, timeout: float) -> bool:
         """Whether the key was told of within `timeout` seconds."""
         try:
-            await asyncio.wait_for(self._event.wait(), timeout)
+            # Not `wait_for`: before Python 3.12 it may swallow a cancel that comes with the event.
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()
