@@ -107,7 +107,7 @@ class PlatformAgent:
             log.info("Agent %s serves work pool %s of %s", agent.name, pool.name, api.address)
             tasks.start_soon(events.listen, pool_id)
             tasks.start_soon(self._keep_working)
-            tasks.start_soon(self._keep_sweeping, Adoption(agent.id, api, pickup))
+            tasks.start_soon(self._keep_sweeping, pickup, Adoption(agent.id, api, pickup))
             await self._keep_looking(pickup)
 
     def _check_pool(self, name: str) -> None:
@@ -138,28 +138,19 @@ class PlatformAgent:
     # What may be taken.
 
     async def _keep_looking(self, pickup: Pickup) -> None:
-        looked_ahead = float("-inf")
         while True:
-            ahead = anyio.current_time() - looked_ahead >= self._poll_seconds
-            rung = await self._wait_for_a_reason(pickup, 0.0 if ahead else looked_ahead + self._poll_seconds)
-            ahead = ahead or rung or anyio.current_time() - looked_ahead >= self._poll_seconds
-            if ahead:
-                looked_ahead = anyio.current_time()
-            await self.look(ahead=ahead)
+            await self.look()
             if not self.ready.is_set():
                 self.ready.set()
                 self._reported.set()
+            due = pickup.schedule.seconds_to_next(pickup.now(), pickup.start_up.lead)
+            await self.bell.wait(self._poll_seconds if due is None else min(self._poll_seconds, due))
 
-    async def _wait_for_a_reason(self, pickup: Pickup, next_poll: float) -> bool:
-        wait = max(0.0, next_poll - anyio.current_time())
-        due = pickup.schedule.seconds_to_next(pickup.now(), pickup.start_up.lead)
-        return await self.bell.wait(wait if due is None else min(wait, due))
-
-    async def look(self, *, ahead: bool = True) -> None:
+    async def look(self) -> None:
         """Look once for runs to take, and start taking them."""
         if self._pickup is not None:
             with self.problems.watch("prefect"):
-                await self._pickup.look(ahead=ahead)
+                await self._pickup.look()
 
     async def idle(self) -> None:
         """Wait until every claim under way has its attempt."""
@@ -210,9 +201,10 @@ class PlatformAgent:
         self.running.cancelled(flow_run_id)
         self._start("cancelling", lambda: self._cancellation.from_prefect(flow_run_id))
 
-    async def _keep_sweeping(self, adoption: Adoption) -> None:
+    async def _keep_sweeping(self, pickup: Pickup, adoption: Adoption) -> None:
         while True:
             with self.problems.watch("sweep"):
+                await pickup.show_presence()
                 work = await self._platform.work(None, 0.0)
                 self._act_on(work)
                 await self._cancellation.sweep(self._pool_name)

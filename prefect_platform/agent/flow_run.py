@@ -44,6 +44,7 @@ class FlowRun:
     state: State
     due: datetime | None = None
     deployment_id: str | None = None
+    queue_id: str | None = None
     parent_task_run_id: str | None = None
     infrastructure: str | None = None
     """What `infrastructure_pid` holds: the id of the last attempt."""
@@ -78,6 +79,7 @@ def read_flow_run(data: Mapping[str, Any]) -> FlowRun:
         state=read_state(data["state"]) if data.get("state") else _bare_state(data),
         due=when(data.get("next_scheduled_start_time") or data.get("expected_start_time")),
         deployment_id=data.get("deployment_id"),
+        queue_id=data.get("work_queue_id"),
         parent_task_run_id=data.get("parent_task_run_id"),
         infrastructure=data.get("infrastructure_pid"),
         retries_in_process=policy.get("retry_type") == "in_process",

@@ -7,11 +7,12 @@ attempt may exist already and two of one run must never be.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -19,7 +20,7 @@ import anyio.abc
 from prefect_platform.agent.claims import Claim, Judgement, claim, give_back, transition_id
 from prefect_platform.agent.flow_run import FlowRun
 from prefect_platform.agent.platform import Platform
-from prefect_platform.agent.prefect_api import PrefectApi, Proposal
+from prefect_platform.agent.prefect_api import PrefectApi, Proposal, Rules
 from prefect_platform.agent.problems import Problems
 from prefect_platform.agent.schedule import LOOK_AHEAD, Schedule, SetAside, StartUp
 from prefect_platform.agent.slots import Slots
@@ -82,25 +83,30 @@ class Pickup:
     def now(self) -> datetime:
         return self._clock()
 
-    async def look(self, *, ahead: bool) -> None:
-        """Take what is due, as far as there is room; with `ahead`, note what falls due soon.
+    async def look(self) -> None:
+        """Take what is due, as far as there is room, and note what falls due soon.
 
         Nothing is taken while the platform does not answer.
 
         Raises:
             PlatformError: Prefect does not answer.
         """
-        due_until = self._clock() + timedelta(seconds=self.start_up.lead)
-        free = await self._free()
-        if free:
-            await self._take_due(due_until, free)
-        if ahead:
-            runs = await self._prefect.poll(
-                self._pool.name, before=self._clock() + LOOK_AHEAD, limit=200, queues=self._pool.queues
-            )
-            self.schedule.replace(run.due for run in runs if run.due is not None)
+        now = self._clock()
+        due_until = now + timedelta(seconds=self.start_up.lead)
+        free, waiting, rules = await _together(
+            self._free(),
+            self._prefect.waiting(self._pool.name, before=now + LOOK_AHEAD),
+            self._prefect.rules(self._pool.name, self._pool.queues),
+        )
+        self.schedule.replace(run.due for run in waiting if run.due is not None)
         self.schedule.pass_by(due_until)
+        if free and not rules.paused:
+            await self._take([run for run in waiting if run.due is None or run.due <= due_until], rules, free)
         self.last_poll_at = self._clock()
+
+    async def show_presence(self) -> None:
+        """Poll as a worker does, so that Prefect shows the pool's queues and deployments as ready."""
+        await self._prefect.poll(self._pool.name, before=self._clock(), limit=1, queues=self._pool.queues)
 
     async def _free(self) -> int:
         asked_at = self.slots.mark()
@@ -114,19 +120,27 @@ class Pickup:
         limit = self._limit()
         return free if limit is None else max(0, min(free, limit - len(self.slots)))
 
-    async def _take_due(self, until: datetime, free: int) -> None:
+    async def _take(self, due: list[FlowRun], rules: Rules, free: int) -> None:
         now = anyio.current_time()
         self._aside.forget_old(now)
-        # Runs under way or set aside stand in the poll too, and must not hide others.
-        limit = free + len(self.slots) + len(self._aside)
-        found = await self._prefect.poll(self._pool.name, before=until, limit=limit, queues=self._pool.queues)
-        fresh = [run for run in found if run.id not in self.slots and not self._aside.holds(run.id, now)]
+        fresh = [run for run in due if run.id not in self.slots and not self._aside.holds(run.id, now)]
+        fresh = [run for run in fresh if run.queue_id in rules.open_queues]
+        if fresh and rules.limited:
+            fresh = await self._let_through(fresh)
         if not fresh:
             return
+        fresh.sort(key=lambda run: rules.open_queues[run.queue_id or ""])  # and by due time, as they came
         wanted = await self._ours(fresh, now)
         for run, version in wanted[:free]:
             self.slots.hold(run.id)
-            self._tasks.start_soon(self._take, run, version)
+            self._tasks.start_soon(self._claim, run, version)
+
+    async def _let_through(self, runs: list[FlowRun]) -> list[FlowRun]:
+        """Those that the concurrency limits of pool and queues leave room for."""
+        until = max(run.due or self._clock() for run in runs)
+        found = await self._prefect.poll(self._pool.name, before=until, limit=200, queues=self._pool.queues)
+        allowed = {run.id for run in found}
+        return [run for run in runs if run.id in allowed]
 
     async def _ours(self, runs: list[FlowRun], now: float) -> list[tuple[FlowRun, str]]:
         """Those whose job variables name a version of this agent's project, with that version."""
@@ -147,7 +161,7 @@ class Pickup:
                 )
         return found
 
-    async def _take(self, run: FlowRun, version: str) -> None:
+    async def _claim(self, run: FlowRun, version: str) -> None:
         try:
             async with self._gate:
                 outcome = await claim(self._prefect, self._agent.id, run)
@@ -235,6 +249,23 @@ class Pickup:
         except PlatformError as failure:
             # It stays Pending without an attempt; the next sweep for orphans asks again.
             self._problems.remark(f"Flow run {run.name!r} could not be given back: {failure.message}")
+
+
+First = TypeVar("First")
+Second = TypeVar("Second")
+Third = TypeVar("Third")
+
+
+async def _together(
+    first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second], third: Coroutine[Any, Any, Third]
+) -> tuple[First, Second, Third]:
+    """What three questions are answered, asked at once; the first error of any."""
+    asked = [asyncio.ensure_future(question) for question in (first, second, third)]
+    try:
+        return tuple(await asyncio.gather(*asked))  # type: ignore[return-value]
+    finally:
+        for question in asked:
+            question.cancel()
 
 
 def _version(variables: Mapping[str, Any]) -> str | None:

@@ -53,6 +53,17 @@ class Verdict:
     delay_seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What a pool lets through now."""
+
+    paused: bool
+    limited: bool
+    """The pool or one of its queues has a concurrency limit: only a poll tells what it leaves room for."""
+    open_queues: Mapping[str, int]
+    """Priority of each queue that is not paused, by id; 1 comes first."""
+
+
 class PrefectApi:
     """Raises what `PrefectHttp.call` raises."""
 
@@ -66,12 +77,46 @@ class PrefectApi:
     async def poll(
         self, pool: str, *, before: datetime, limit: int, queues: Sequence[str] = ()
     ) -> list[FlowRun]:
-        """Scheduled runs due before a time. It honours pauses and concurrency limits of pool and queues."""
+        """Scheduled runs due before a time, as a worker asks for them: pauses and limits are honoured.
+
+        Prefect marks queues and deployments as polled a moment later. On SQLite these writes make
+        others' calls fail with 503, so this is asked no oftener than it must be.
+        """
         body: dict[str, Any] = {"scheduled_before": before.isoformat(), "limit": max(1, min(limit, _PAGE))}
         if queues:
             body["work_queue_names"] = list(queues)
         answer = await self._http.call("POST", f"/work_pools/{pool}/get_scheduled_flow_runs", body)
         return [read_flow_run(item["flow_run"]) for item in answer]
+
+    async def waiting(self, pool: str, *, before: datetime) -> list[FlowRun]:
+        """Scheduled runs due before a time, earliest first. A plain read: nothing is honoured or marked."""
+        body = {
+            "work_pools": {"name": {"any_": [pool]}},
+            "flow_runs": {
+                "state": {"type": {"any_": ["SCHEDULED"]}},
+                "next_scheduled_start_time": {"before_": before.isoformat()},
+            },
+            "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+            "limit": _PAGE,
+        }
+        found = [read_flow_run(item) for item in await self._http.call("POST", "/flow_runs/filter", body)]
+        return [run for run in found if not run.retries_in_process]
+
+    async def rules(self, pool: str, queues: Sequence[str] = ()) -> Rules:
+        """What the pool lets through, of all its queues or of some."""
+        body = {"limit": _PAGE}
+        found = await self._http.call("POST", f"/work_pools/{pool}/queues/filter", body)
+        shown = await self._http.call("GET", f"/work_pools/{pool}")
+        limits = [item["concurrency_limit"] for item in (shown, *found)]
+        return Rules(
+            paused=bool(shown["is_paused"]),
+            limited=any(limit is not None for limit in limits),
+            open_queues={
+                str(item["id"]): int(item["priority"] or 1)
+                for item in found
+                if not item["is_paused"] and (not queues or item["name"] in queues)
+            },
+        )
 
     async def propose(self, flow_run_id: str, proposal: Proposal) -> Verdict:
         """Propose a state, unforced."""

@@ -8,6 +8,7 @@ always safe. Prefect's own client waits up to a minute between its retries, whic
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -43,12 +44,13 @@ def open_http(url: str | None = None) -> httpx.AsyncClient:
         raise OrchestratorUnavailable(
             "No Prefect API is named. Set PREFECT_API_URL to the address of a server."
         )
-    verify: bool | str = False if api.tls_insecure_skip_verify else str(api.ssl_cert_file or "") or True
+    # Loading certificates takes a while, and an address without TLS needs none.
+    checked = str(address).startswith("https:") and not api.tls_insecure_skip_verify
     return httpx.AsyncClient(
         base_url=str(address).rstrip("/"),
         headers=_headers(),
         timeout=_TIMEOUT,
-        verify=verify,
+        verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
         limits=httpx.Limits(max_connections=16, keepalive_expiry=30),
     )
 
