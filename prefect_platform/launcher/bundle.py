@@ -6,7 +6,6 @@ Nothing of an archive is written outside of its directory, and no link is ever m
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import stat
 from collections.abc import Callable
@@ -54,12 +53,12 @@ def _download(connection: Connection, bundle: Bundle, target: Path) -> None:
                 digest.update(data)
                 size += len(data)
                 file.write(data)
-    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+    except (ConnectionError, TimeoutError) as error:
         raise Unreachable(f"The code stopped coming after {size} bytes: {error}") from error
     except OSError as error:
         raise BundleFault(f"The code could not be written to {target}: {error.strerror}.") from error
     finally:
-        if not answer.isclosed():
+        if not answer.complete:
             connection.close()
     if (size, digest.hexdigest()) != (bundle.size, bundle.sha256):
         target.unlink()

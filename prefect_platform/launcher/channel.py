@@ -30,6 +30,8 @@ class Channel:
         self.sealed = False
         self.given_up = False
         """Nothing more of this source will be taken by the platform."""
+        self.known = False
+        """Whether the platform has answered for this source."""
         self._connection = connection
         self._path = f"{base}/logs/{source.name}"
         self._sent = 0
@@ -73,6 +75,7 @@ class Channel:
             self._again(refusal, self._sent)
             return
         self.sealed = True
+        self.source.spool.acknowledge(self._sent)
 
     def _next(self, start: int) -> bytes:
         try:
@@ -100,5 +103,6 @@ class Channel:
         if size > self.source.size:
             raise Lost(f"The platform has {size} bytes of {self.source.name}, more than were ever written.")
         self._sent = size
+        self.known = True
         self.source.spool.acknowledge(size)
         self.source.arrivals.forget(size)

@@ -6,15 +6,14 @@ proxy's page, a 5xx, nothing at all) means "not now", and the caller tries again
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import select
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from prefect_platform.launcher.faults import CallFault, Refused, Unreachable
+from prefect_platform.launcher.http11 import Answer, Wire
 
 TIMEOUT_SECONDS = 20.0
 """For connecting, and for every single wait for bytes of an answer."""
@@ -22,20 +21,23 @@ MAX_ANSWER_BYTES = 4 << 20
 MAX_FOREIGN_TEXT = 256
 RETRY_STATUSES = frozenset({408, 425, 429})
 API = "/api/v1"
+PORTS = {"http": 80, "https": 443}
+SEPARATORS = frozenset(" \t\r\n")
+OK = 200
 
 
 class Connection:
-    """Calls to one host, with or without a bearer token. Not for two threads at once."""
+    """Calls to one host, with or without an Authorization header. Not for two threads at once."""
 
     def __init__(self, url: str, authorization: str | None, *, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in PORTS or not parts.hostname:
             raise CallFault(f"{url!r} is not an http address.")
         self.url = url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._http = kind(parts.hostname, parts.port, timeout=timeout)
-        self._headers = {"Accept": "application/json"}
+        port = parts.port or PORTS[parts.scheme]
+        self._wire = Wire(parts.hostname, port, tls=parts.scheme == "https", timeout=timeout)
+        self._headers = {"Host": parts.netloc.rpartition("@")[2], "Accept": "application/json"}
         if authorization:
             self._headers["Authorization"] = authorization
 
@@ -48,71 +50,49 @@ class Connection:
             Unreachable: no answer of the platform itself.
             Refused: a 4xx with a problem document of the platform.
         """
-        answer = self._answer(method, path, body, headers or {})
-        payload = self._read(answer, path)
+        try:
+            answer = self._answer(method, path, body, headers or {})
+            payload = answer.read_all(MAX_ANSWER_BYTES)
+        except OSError as error:
+            self.close()
+            raise self._unreachable(method, path, error) from error
         return self._judge(f"{method} {path}", answer.status, payload)
 
     def post(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """POST JSON; raises what `call` raises."""
         return self.call("POST", path, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
-    def stream(self, path: str) -> http.client.HTTPResponse:
+    def stream(self, path: str) -> Answer:
         """An open 200 answer to GET, to be read to its end; raises what `call` raises."""
-        answer = self._answer("GET", path, b"", {"Accept": "*/*"})
-        if answer.status == http.client.OK:
+        try:
+            answer = self._answer("GET", path, b"", {"Accept": "*/*"})
+            payload = b"" if answer.status == OK else answer.read_all(MAX_ANSWER_BYTES)
+        except OSError as error:
+            self.close()
+            raise self._unreachable("GET", path, error) from error
+        if answer.status == OK:
             return answer
-        self._judge(f"GET {path}", answer.status, self._read(answer, path))
+        self._judge(f"GET {path}", answer.status, payload)
         raise Unreachable(f"{self.url} answered GET {path} with {answer.status} and no content.")
 
     def close(self) -> None:
-        self._http.close()
+        """Drop the connection; the next call opens another."""
+        self._wire.close()
 
-    def _answer(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        """Sent once more where a kept-alive connection had been closed by the other side meanwhile;
-        every call of the launcher may arrive twice without harm."""
-        kept = self._kept_alive()
+    def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Sent once more where the other side had closed the kept-alive connection meanwhile: every
+        call of the launcher may arrive twice without harm."""
+        if not (target := self._prefix + path).isascii() or set(target) & SEPARATORS:
+            raise CallFault(f"{target!r} is no path of a URL.")
+        headers = {**self._headers, **headers}
+        kept = self._wire.kept_alive()
         try:
-            return self._exchange(method, path, body, headers)
-        except (ConnectionError, http.client.HTTPException) as error:
-            self._http.close()
+            return self._wire.exchange(method, target, headers, body)
+        except ConnectionError:
+            self.close()
             if not kept:
-                raise self._unreachable(method, path, error) from error
-        except OSError as error:
-            self._http.close()
-            raise self._unreachable(method, path, error) from error
-        try:
-            return self._exchange(method, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._http.close()
-            raise self._unreachable(method, path, error) from error
-
-    def _exchange(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        self._http.request(method, self._prefix + path, body, {**self._headers, **headers})
-        return self._http.getresponse()
-
-    def _kept_alive(self) -> bool:
-        """Whether there is an open connection; one that the other side has closed is dropped here."""
-        if self._http.sock is None:
-            return False
-        poll = select.poll()
-        poll.register(self._http.sock, select.POLLIN)
-        if poll.poll(0):
-            self._http.close()
-            return False
-        return True
-
-    def _read(self, answer: http.client.HTTPResponse, path: str) -> bytes:
-        try:
-            payload = answer.read(MAX_ANSWER_BYTES)
-            answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self._http.close()
-            raise self._unreachable("reading", path, error) from error
-        return payload
+                raise
+        return self._wire.exchange(method, target, headers, body)
 
     def _judge(self, call: str, status: int, payload: bytes) -> dict[str, Any]:
         document = _object(payload)
@@ -127,7 +107,7 @@ class Connection:
         text = foreign(payload[: 4 * MAX_FOREIGN_TEXT].decode("utf-8", "replace"))
         raise Unreachable(f"{self.url} answered {call} with status {status}: {text or 'nothing'}")
 
-    def _unreachable(self, method: str, path: str, error: Exception) -> Unreachable:
+    def _unreachable(self, method: str, path: str, error: OSError) -> Unreachable:
         return Unreachable(f"{self.url} does not answer {method} {path}: {type(error).__name__}: {error}")
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 MASK = b"*"
@@ -61,8 +62,8 @@ class Redaction:
 
     def complain(self, text: str) -> None:
         """Write to the launcher's own stderr, masked: the last place to say something."""
-        sys.stderr.write(f"{self.mask(text)}\n")
-        sys.stderr.flush()
+        with suppress(OSError):  # it lies on the disk that may be full, and there is no place after it
+            os.write(2, f"{self.mask(text)}\n".encode())
 
 
 class Masker:

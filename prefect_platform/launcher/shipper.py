@@ -116,9 +116,10 @@ class Shipper:
         self._hurry.clear()
         closing = self._closing.is_set()
         try:
-            self._round()
             if closing:
                 self._close()
+            else:
+                self._round()
         except (Unreachable, Refused) as fault:
             if self._outage.lasts(fault):
                 self._stop(f"the platform refuses this workload: {fault}")
@@ -181,10 +182,16 @@ class Shipper:
 
     def _close(self) -> None:
         """The rest of every source, its seal, and the result, which no refused source holds up."""
+        self._send_steps()
         for channel in self._channels:
             try:
                 while not channel.sealed and not channel.given_up:
-                    self._append(channel) if channel.backlog else channel.seal()
+                    if time.monotonic() > self._deadline:
+                        return
+                    if channel.backlog or not channel.known:
+                        self._append(channel)
+                    else:
+                        channel.seal()
             except (Refused, Lost) as fault:
                 self._give_up(channel, fault)
         try:

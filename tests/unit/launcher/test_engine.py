@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from prefect_platform.launcher import engine
+from prefect_platform.launcher.engine import EngineStart, start_engine
+from prefect_platform.launcher.faults import EngineFault
+from prefect_platform.wire.launch import FlowRun
+
+RUN = FlowRun("f1", "http://127.0.0.1:4200/api", "flows.py:main")
+
+
+@pytest.mark.parametrize(
+    ("given", "want"),
+    [
+        ("flows.py:main", "/w/code/flows.py:main"),
+        ("sub/flows.py:main", "/w/code/sub/flows.py:main"),
+        ("package.module:main", "package.module:main"),
+    ],
+)
+def test_files_become_absolute_and_modules_stay(given: str, want: str) -> None:
+    assert engine.entrypoint(given, Path("/w/code")) == want
+
+
+def test_the_environment_is_a_few_of_the_machines_and_what_the_spec_says() -> None:
+    machine = {"PATH": "/bin", "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1", "TOKEN": "t", "HOME": "/root"}
+    got = engine.environment(machine, {"HOME": "/home/u", "REGION": "eu"}, RUN, Path("/w/code"))
+    assert got == {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "HOME": "/home/u",
+        "REGION": "eu",
+        "PREFECT_API_URL": RUN.api_url,
+        "PREFECT__FLOW_RUN_ID": "f1",
+        "PREFECT__FLOW_ENTRYPOINT": "/w/code/flows.py:main",
+    }
+
+
+def test_a_missing_interpreter_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineFault, match=r"/nowhere/python, does not exist"):
+        engine.check_interpreter("/nowhere/python")
+    (tmp_path / "python").touch(mode=0o644)
+    if os.access(tmp_path / "python", os.X_OK):
+        pytest.skip("this user may execute everything")
+    with pytest.raises(EngineFault, match="may not be executed"):
+        engine.check_interpreter(str(tmp_path / "python"))
+
+
+def started(tmp_path: Path, interpreter: str, **changes: object) -> tuple[int, bytes]:
+    """Start it, and return its exit code and output."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    values = {"environment": {}, "directory": tmp_path, **changes}
+    arguments = ("-c", "import os; print(os.getcwd(), os.getsid(0) == os.getpid(), os.read(0, 9))")
+    try:
+        pid = start_engine(EngineStart(interpreter, arguments, output=write, **values))  # type: ignore[arg-type]
+    finally:
+        os.close(write)
+    with os.fdopen(read, "rb") as output:
+        data = output.read()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), data
+
+
+def test_the_engine_has_its_directory_its_session_and_no_input(tmp_path: Path) -> None:
+    assert started(tmp_path, sys.executable) == (0, f"{tmp_path} True b''\n".encode())
+
+
+def test_why_an_engine_could_not_be_started(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").chmod(0o755)
+    with pytest.raises(EngineFault, match="could not be executed"):
+        started(tmp_path, str(tmp_path / "text"))
+    with pytest.raises(EngineFault, match="could not enter"):
+        started(tmp_path, sys.executable, directory=tmp_path / "nowhere")
+    with pytest.raises(EngineFault, match=r"could not be executed.*null"):
+        started(tmp_path, sys.executable, environment={"A": "\0"})
