@@ -1,0 +1,129 @@
+"""What every `Orchestrator` does. Subclass it, and give the fixture `stage`.
+
+class TestMine(OrchestratorContract):
+    @pytest_asyncio.fixture
+    async def stage(self): ...
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from prefect_platform.errors import NotFound
+from prefect_platform.server.services.orchestrator import Orchestrator
+
+
+class Stage(Protocol):
+    """An orchestrator, and the means to arrange what it talks to."""
+
+    orchestrator: Orchestrator
+
+    async def deployment(self, crons: Sequence[str] = ()) -> str:
+        """The id of a new deployment with these schedules."""
+        ...
+
+    async def report(self, flow_run_id: str, state_type: str) -> None:
+        """Put a flow run into a state, as an engine or agent would."""
+        ...
+
+
+class OrchestratorContract:
+    """The suite. Each test makes what it needs and depends on nothing else."""
+
+    @pytest.mark.asyncio
+    async def test_it_answers_with_a_version(self, stage: Stage) -> None:
+        assert await stage.orchestrator.check()
+
+    @pytest.mark.asyncio
+    async def test_a_run_is_made_and_read(self, stage: Stage) -> None:
+        deployment = await stage.deployment()
+        made = await stage.orchestrator.create_run(deployment, {}, ["a-tag"], None, None)
+        assert (made.state_type, made.end_time) == ("SCHEDULED", None)
+        absent = str(uuid.uuid4())
+        found = await stage.orchestrator.read_runs([made.flow_run_id, absent])
+        assert set(found) == {made.flow_run_id}
+        assert found[made.flow_run_id].name == made.name
+
+    @pytest.mark.asyncio
+    async def test_nothing_is_read_for_nothing(self, stage: Stage) -> None:
+        assert await stage.orchestrator.read_runs([]) == {}
+
+    @pytest.mark.asyncio
+    async def test_one_key_makes_one_run(self, stage: Stage) -> None:
+        deployment, key = await stage.deployment(), str(uuid.uuid4())
+        first = await stage.orchestrator.create_run(deployment, {}, [], None, key)
+        again = await stage.orchestrator.create_run(deployment, {}, [], None, key)
+        other = await stage.orchestrator.create_run(deployment, {}, [], None, None)
+        assert again.flow_run_id == first.flow_run_id != other.flow_run_id
+
+    @pytest.mark.asyncio
+    async def test_a_run_of_what_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            await stage.orchestrator.create_run(str(uuid.uuid4()), {}, [], None, None)
+
+    @pytest.mark.asyncio
+    async def test_a_run_for_later(self, stage: Stage) -> None:
+        due = datetime.now(UTC) + timedelta(hours=1)
+        made = await stage.orchestrator.create_run(await stage.deployment(), {}, [], due, None)
+        assert (made.state_type, made.start_time) == ("SCHEDULED", None)
+
+    @pytest.mark.asyncio
+    async def test_a_run_that_has_not_started_is_cancelled_at_once(self, stage: Stage) -> None:
+        made = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        cancelled = await stage.orchestrator.cancel_run(made.flow_run_id, "no longer wanted")
+        assert cancelled.state_type == "CANCELLED"
+        assert cancelled.end_time is not None
+
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+    async def test_a_run_that_has_started_is_cancelling(self, stage: Stage, state: str) -> None:
+        made = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        await stage.report(made.flow_run_id, state)
+        for _ in range(2):
+            found = await stage.orchestrator.cancel_run(made.flow_run_id, "no longer wanted")
+            assert found.state_type == "CANCELLING"
+
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"])
+    async def test_a_run_that_has_ended_stays_as_it_is(self, stage: Stage, state: str) -> None:
+        made = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        await stage.report(made.flow_run_id, "RUNNING")
+        await stage.report(made.flow_run_id, state)
+        assert (await stage.orchestrator.cancel_run(made.flow_run_id, "late")).state_type == state
+
+    @pytest.mark.asyncio
+    async def test_cancelling_what_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            await stage.orchestrator.cancel_run(str(uuid.uuid4()), "nobody")
+
+    @pytest.mark.asyncio
+    async def test_schedules_are_paused_and_resumed_one_by_one(self, stage: Stage) -> None:
+        deployment = await stage.deployment(["0 2 * * *", "0 3 * * *"])
+        first, second = await stage.orchestrator.list_schedules(deployment)
+        await stage.orchestrator.set_schedule_active(deployment, first["id"], active=False)
+        found = {one["id"]: one["active"] for one in await stage.orchestrator.list_schedules(deployment)}
+        assert found == {first["id"]: False, second["id"]: True}
+        await stage.orchestrator.set_schedule_active(deployment, first["id"], active=True)
+        assert all(one["active"] for one in await stage.orchestrator.list_schedules(deployment))
+
+    @pytest.mark.asyncio
+    async def test_schedules_of_what_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            await stage.orchestrator.list_schedules(str(uuid.uuid4()))
+        with pytest.raises(NotFound):
+            await stage.orchestrator.set_schedule_active(
+                await stage.deployment(), str(uuid.uuid4()), active=False
+            )
+
+    @pytest.mark.asyncio
+    async def test_a_deleted_deployment_is_gone_and_deleting_again_is_nothing(self, stage: Stage) -> None:
+        deployment = await stage.deployment()
+        for _ in range(2):
+            await stage.orchestrator.delete_deployment(deployment)
+        with pytest.raises(NotFound):
+            await stage.orchestrator.create_run(deployment, {}, [], None, None)
