@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -17,8 +16,11 @@ from typing import Any, Protocol
 
 from prefect_platform.backends.base import Backend
 from prefect_platform.backends.local import LocalBackend
-from prefect_platform.backends.local.place import PID_FILE, RESULT, SPOOL
+from prefect_platform.backends.local.launch import Launching
+from prefect_platform.backends.local.place import PID_FILE, RESULT, SPOOL, Place
+from prefect_platform.backends.local.proc import Proc, opened, reap
 from prefect_platform.backends.local.recovery import CLOSED
+from prefect_platform.backends.local.tree import Tree
 from prefect_platform.backends.memory import Infrastructure, MemoryBackend
 from prefect_platform.testing import stand_in_launcher
 
@@ -153,15 +155,15 @@ class LocalStage:
             self._kill(pid_file.parent.name)
 
     def _kill(self, workload_id: str) -> None:
-        """End a launcher and its group, and reap it if it is a child of ours."""
-        fields = (self.directory / workload_id / PID_FILE).read_text().split()
-        if len(fields) < 2:
+        """End everything of a workload, and reap its launcher if that is a child of ours."""
+        proc = Proc()
+        place = Launching((), {}, proc).find(Place.of(self.directory, workload_id, 0))
+        if place is None or place.launcher is None:
             return
-        try:
-            os.killpg(int(fields[1]), signal.SIGKILL)
-            os.waitpid(int(fields[1]), 0)
-        except (ProcessLookupError, ChildProcessError):
-            return
+        Tree(proc, place).kill(WAIT_SECONDS)
+        with opened(place.launcher.pid) as pidfd:
+            if pidfd is not None:
+                reap(pidfd)
 
 
 def write_spool(

@@ -36,10 +36,10 @@ def main(claim: Path) -> NoReturn:
     directory = Path(told["directory"])
     signal.signal(signal.SIGTERM, leave)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    os.mkfifo(directory / ORDERS)
     with (directory.parent / LAUNCHES).open("a") as launches:
         launches.write(f"{told['workload_id']}\n")
     claim.unlink()
+    os.mkfifo(directory / ORDERS)  # who sees it may count on all of the above
     # Open for both ways, or the pipe would end with the first who writes.
     with os.fdopen(os.open(directory / ORDERS, os.O_RDWR), "rb", buffering=0) as orders:
         while True:

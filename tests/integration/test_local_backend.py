@@ -82,6 +82,9 @@ async def test_a_launcher_gets_its_claim_and_little_else(
     )
     assert claim.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
+    async with asyncio.timeout(20):  # until the last shell has become the program
+        while Path(f"/proc/{pid}/comm").read_text() != "sleep\n" or PROC.is_marked(pid, "") is None:
+            await asyncio.sleep(0.005)
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
     assert f"{MARKER}={spec.workload_id}".encode() in environment
@@ -189,7 +192,9 @@ async def test_a_daemon_without_the_marker_was_seen_before(stage: LocalStage) ->
     backend = stage.backend(limits=MemoryPolicy(interval=0.02))
     workload_id, handle = await running(stage, backend)
     stray = await stage.pid(workload_id, "stray")
-    assert not PROC.is_marked(stray, workload_id)
+    async with asyncio.timeout(20):
+        while PROC.is_marked(stray, workload_id) is not None:  # until it is the program it becomes
+            await asyncio.sleep(0.005)
     async with asyncio.timeout(20):  # until a look of the memory watch has taken it in
         while ((await seen(backend, handle)).peak_memory_bytes or 0) < _rss(pid_of(handle), stray):
             await asyncio.sleep(0.01)

@@ -30,6 +30,7 @@ PREFERRED = 100
 """Added to a workload's badness, in thousandths of the memory there is, when the kernel chooses
 whom to end: a run before the platform."""
 
+_KERNEL_THREAD = 0x00200000
 _PAGE = 4096 if sys.platform == "win32" else os.sysconf("SC_PAGESIZE")
 
 
@@ -52,6 +53,8 @@ class Stat:
     alive: bool
     """Not a zombie: a dead process that nobody has asked about yet is dead."""
     rss_bytes: int
+    kernel: bool = False
+    """A thread of the kernel, which is nobody's."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +100,21 @@ class Proc:
         return stat is not None and stat.process == process and stat.alive
 
     def processes(self) -> dict[int, Stat]:
-        """Every process that is alive now, by pid."""
+        """Every process that is alive now, by pid, but the kernel's own."""
         pids = [int(name) for name in os.listdir(self._root) if name.isdigit()]  # noqa: PTH208 - a tenth of the time
         found = ((pid, self.stat(pid)) for pid in pids)
-        return {pid: stat for pid, stat in found if stat is not None and stat.alive}
+        return {pid: stat for pid, stat in found if stat is not None and stat.alive and not stat.kernel}
 
-    def is_marked(self, pid: int, workload_id: str) -> bool:
-        """Whether `pid` was started below the launcher of this workload. Unknown reads as no."""
+    def is_marked(self, pid: int, workload_id: str) -> bool | None:
+        """Whether `pid` was started below the launcher of this workload; None if it has no environment.
+
+        It may have been emptied, or be that of a program that is just taking the place of another.
+        """
         try:
             data = (self._root / str(pid) / "environ").read_bytes()
         except OSError:  # gone, or somebody else's
             return False
-        return f"{MARKER}={workload_id}".encode() in data.split(b"\0")
+        return f"{MARKER}={workload_id}".encode() in data.split(b"\0") if data else None
 
     def pss_bytes(self, pid: int) -> int | None:
         """Memory of `pid` with shared pages counted in parts. Takes milliseconds for a GiB."""
@@ -210,6 +216,7 @@ def parse_stat(text: str) -> Stat:
         session=int(fields[3]),
         alive=alive,
         rss_bytes=int(fields[21]) * _PAGE,
+        kernel=bool(int(fields[6]) & _KERNEL_THREAD),
     )
 
 

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 PAUSE = 0.005
 """Seconds between two looks at processes that were told to end."""
+SURE, SURE_WITHOUT_DOUBT = 10, 5
+"""Looks in a row that have to find nothing; one without doubt counts as so many."""
 
 
 def below(
@@ -55,41 +57,49 @@ class Tree:
         self.known: frozenset[Process] = frozenset()
         """Seen below the launcher while it lived."""
 
-    def members(self) -> dict[Process, Stat]:
-        """Everything of it that lives, found by every means. Milliseconds."""
+    def members(self) -> tuple[dict[Process, Stat], bool]:
+        """Everything of it that lives, found by every means, and whether there may be more. Milliseconds."""
         launcher = self.place.launcher
         if launcher is None or self.place.boot != self.proc.boot_id():
-            return {}
+            return {}, False
         table = self.proc.processes()
         table.pop(os.getpid(), None)
-        marked = [
-            stat.process
+        marks = {
+            stat.process: self.proc.is_marked(pid, self.place.workload_id)
             for pid, stat in table.items()
-            if stat.process.started >= launcher.started and self.proc.is_marked(pid, self.place.workload_id)
-        ]
-        return below(table, launcher, {*marked, *self.known})
+            if stat.process.started >= launcher.started
+        }
+        marked = [process for process, mark in marks.items() if mark]
+        return below(table, launcher, {*marked, *self.known}), None in marks.values()
 
     def kill(self, seconds: float, *, spare_launcher: bool = False) -> bool:
-        """End everything, again and again until a look finds nothing. False if `seconds` did not do.
+        """End everything, again and again until nothing is found. False if `seconds` did not do.
 
-        With `spare_launcher` it stays, to carry the last output and tell the end.
+        With `spare_launcher` it stays, to carry the last output and tell the end. One look is not
+        enough to find nothing: what is just forking, or changing its program, can be missed by it.
         """
         deadline = time.monotonic() + seconds
         left_alone = {self.place.launcher} if spare_launcher else set()
-        while True:
-            victims = [process for process in self.members() if process not in left_alone]
-            if not victims:
-                return True
-            for process in victims:
-                try:
-                    self.proc.send(process, signal.SIGKILL)
-                except PermissionError:
-                    left_alone.add(process)
-                    logger.warning(
-                        "process %d of workload %s belongs to another user and is left running",
-                        process.pid,
-                        self.place.workload_id,
-                    )
+        looks = 0
+        while looks < SURE:
+            found, doubtful = self.members()
+            victims = [process for process in found if process not in left_alone]
+            left_alone |= {process for process in victims if not self._kill(process)}
+            looks = 0 if victims else looks + (1 if doubtful else SURE_WITHOUT_DOUBT)
             if time.monotonic() > deadline:
-                return False
+                return not victims
             time.sleep(PAUSE)
+        return True
+
+    def _kill(self, process: Process) -> bool:
+        """Whether that could be tried."""
+        try:
+            self.proc.send(process, signal.SIGKILL)
+        except PermissionError:
+            logger.warning(
+                "process %d of workload %s belongs to another user and is left running",
+                process.pid,
+                self.place.workload_id,
+            )
+            return False
+        return True

@@ -15,7 +15,7 @@ from prefect_platform.backends.local.proc import Exit, Proc, Process, opened, pa
 from prefect_platform.errors import Unavailable
 
 MEMINFO = "MemTotal:       8388608 kB\nMemFree: 1 kB\nMemAvailable:    4194304 kB\n"
-STAT = "4242 (a (bad) name) {state} 17 4242 99 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 123456 1000 25 0"
+STAT = "4242 (a (bad) name) {state} 17 4242 99 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 123456 1000 25 0"
 
 
 @pytest.fixture
@@ -35,15 +35,17 @@ def write(directory: Path, **files: str) -> None:
 
 
 def test_a_stat_line_with_any_name() -> None:
-    stat = parse_stat(STAT.format(state="S", threads=1))
+    stat = parse_stat(STAT.format(state="S", threads=1, flags=4194304))
     assert stat.process == Process(4242, 123456)
     assert (stat.parent, stat.session, stat.alive) == (17, 99, True)
+    assert not stat.kernel
+    assert parse_stat(STAT.format(state="I", threads=1, flags=69238880)).kernel
     assert stat.rss_bytes == 25 * os.sysconf("SC_PAGESIZE")
 
 
 @pytest.mark.parametrize(("state", "threads", "alive"), [("Z", 1, False), ("X", 1, False), ("Z", 4, True)])
 def test_a_zombie_is_dead_unless_other_threads_go_on(state: str, threads: int, alive: bool) -> None:
-    assert parse_stat(STAT.format(state=state, threads=threads)).alive is alive
+    assert parse_stat(STAT.format(state=state, threads=threads, flags=0)).alive is alive
 
 
 def test_memory_of_a_machine_without_limits(proc: Proc) -> None:
@@ -102,7 +104,7 @@ def test_what_is_gone_answers_nothing() -> None:
     assert proc.stat(gone.pid) is None
     assert not proc.send(gone, signal.SIGKILL)
     assert proc.pss_bytes(gone.pid) is None
-    assert not proc.is_marked(gone.pid, "wl-1")
+    assert proc.is_marked(gone.pid, "wl-1") is False
     proc.prefer_for_oom(gone.pid)
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from prefect_platform.backends.local.proc import Process, Stat
-from prefect_platform.backends.local.tree import below
+import signal
+from pathlib import Path
+
+import pytest
+
+from prefect_platform.backends.local.place import Place
+from prefect_platform.backends.local.proc import Proc, Process, Stat
+from prefect_platform.backends.local.tree import Tree, below
 
 LAUNCHER = Process(100, 1000)
 
@@ -61,3 +67,47 @@ def test_a_session_begun_elsewhere_is_not_taken_over() -> None:
     """A marked process in somebody's terminal session does not drag the terminal along."""
     rows = table((40, 1500, 1, 40), (200, 2000, 40, 40))
     assert pids(below(rows, LAUNCHER, [Process(200, 2000)])) == {200}
+
+
+class Flickering(Proc):
+    """One process whose environment is empty for the first looks, as while a program replaces another."""
+
+    def __init__(self, empty_looks: int) -> None:
+        super().__init__()
+        self.empty_looks, self.killed = empty_looks, list[Process]()
+
+    def boot_id(self) -> str:
+        return "boot"
+
+    def processes(self) -> dict[int, Stat]:
+        return {} if self.killed else table((200, 2000, 1, 200))
+
+    def is_marked(self, pid: int, workload_id: str) -> bool | None:
+        self.empty_looks -= 1
+        return None if self.empty_looks >= 0 else True
+
+    def send(self, process: Process, number: signal.Signals) -> bool:
+        self.killed.append(process)
+        return True
+
+
+@pytest.mark.parametrize("empty_looks", [0, 1, 5])
+def test_what_just_changes_its_program_is_found(empty_looks: int) -> None:
+    proc = Flickering(empty_looks)
+    place = Place("wl-1", Path("/nowhere"), 1).with_launcher(LAUNCHER, "boot")
+    assert Tree(proc, place).kill(5)
+    assert proc.killed == [Process(200, 2000)]
+
+
+def test_what_has_no_environment_at_all_is_a_strangers() -> None:
+    proc = Flickering(1000)
+    place = Place("wl-1", Path("/nowhere"), 1).with_launcher(LAUNCHER, "boot")
+    assert Tree(proc, place).kill(5)
+    assert proc.killed == []
+
+
+def test_after_a_restart_of_the_machine_nobody_is_looked_for() -> None:
+    proc = Flickering(0)
+    place = Place("wl-1", Path("/nowhere"), 1).with_launcher(LAUNCHER, "another boot")
+    assert Tree(proc, place).kill(5)
+    assert proc.killed == []
