@@ -15,7 +15,8 @@ import pytest
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
-from prefect_platform.wire.runs import FINAL, RunDetail, RunRequest, Status
+from prefect_platform.wire.flows import RunRequest
+from prefect_platform.wire.runs import FINAL, RunDetail, Status
 from tests.benchmarks.start import Prefect
 
 FLOWS = Path(__file__).parent / "flows"
@@ -75,10 +76,11 @@ class Driver:
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     folder = tmp_path_factory.mktemp("runs")
-    shutil.copy(FLOWS / "ways_to_end.py", folder)
+    (folder / "project").mkdir()
+    shutil.copy(FLOWS / "ways_to_end.py", folder / "project")
     with embedded(folder / "home") as platform:
         for name in NAMES:
-            spec = f"{folder / 'ways_to_end.py'}:{name.replace('-', '_')}"
+            spec = f"{folder / 'project' / 'ways_to_end.py'}:{name.replace('-', '_')}"
             command = [sys.executable, "-m", "prefect_platform", "flow", "register", spec, "--name", "test"]
             done = subprocess.run(
                 command, env=platform.environment, capture_output=True, text=True, check=False
