@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.exceptions import ParameterTypeError
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
@@ -32,6 +33,9 @@ KNOWN = (
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
     "enforce_parameter_schema", "work_queue_name", "grace_seconds",
 )  # fmt: skip
+
+
+_SCHEDULES = ("cron", "interval", "rrule", "schedule", "schedules", "timezone")
 
 
 @dataclass(frozen=True)
@@ -82,42 +86,29 @@ def check_unknown(unknown: Mapping[str, Any]) -> None:
         )
 
 
-def check_options(
-    flow: Flow[..., Any],
-    *,
-    name: str | None,
-    schedules: dict[str, Any],
-    parameters: Any,
-    tags: Any,
-    triggers: Any,
-    concurrency_limit: Any,
-    description: Any,
-    version: Any,
-    paused: Any,
-    enforce_parameter_schema: Any,
-    work_queue_name: Any,
-    grace_seconds: Any,
-) -> Options:
-    """All options together.
+def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
+    """All options of `register` together; what is not given is None.
 
     Raises:
         RegistrationError: one of them is wrong; the message names it and gives an example.
     """
-    limit, options = _concurrency(concurrency_limit)
+    limit, collisions = _concurrency(given.get("concurrency_limit"))
+    name, description = given.get("name"), given.get("description")
     return Options(
         name=_name("name", name if name is not None else flow.name),
-        schedules=wanted_schedules(**schedules),
-        parameters=check_parameters(flow, parameters),
-        tags=_tags(tags),
-        triggers=_triggers(triggers),
+        schedules=wanted_schedules(**{kind: given.get(kind) for kind in _SCHEDULES}),
+        parameters=check_parameters(flow, given.get("parameters")),
+        tags=_tags(given.get("tags")),
+        triggers=_triggers(given.get("triggers")),
         concurrency_limit=limit,
-        concurrency_options=options,
+        concurrency_options=collisions,
         description=_text("description", description if description is not None else flow.description),
-        version=_text("version", version),
-        paused=_flag("paused", paused),
-        enforce_parameter_schema=_flag("enforce_parameter_schema", enforce_parameter_schema) is not False,
-        work_queue_name=_text("work_queue_name", work_queue_name),
-        grace_seconds=_grace(grace_seconds),
+        version=_text("version", given.get("version")),
+        paused=_flag("paused", given.get("paused")),
+        enforce_parameter_schema=_flag("enforce_parameter_schema", given.get("enforce_parameter_schema"))
+        is not False,
+        work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
+        grace_seconds=_grace(given.get("grace_seconds")),
     )
 
 
@@ -149,14 +140,23 @@ def check_parameters(flow: Flow[..., Any], parameters: Any) -> dict[str, Any]:
                 f"The flow {flow.name!r} has no parameter {name!r}.{nearest(str(name), known)} {has}"
             )
     try:
-        checked = flow.serialize_parameters(dict(parameters))
-        json.dumps(checked)
-    except (TypeError, ValueError) as error:
+        checked: dict[str, Any] = to_jsonable_python(dict(parameters))
+        _check_types(flow, dict(parameters))
+    except ParameterTypeError as error:
+        raise RegistrationError(f"parameters do not fit the flow: {foreign(str(error))}") from None
+    except (PydanticSerializationError, ValueError) as error:
         raise RegistrationError(
-            f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists and "
-            "dicts."
+            f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists, dicts."
         ) from None
     return checked
+
+
+def _check_types(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
+    """Types are checked as the run will, unless some values come only then."""
+    later = any(isinstance(value, dict) and "__prefect_kind" in value for value in parameters.values())
+    missing = set(flow.parameters.required or ()) - set(parameters)
+    if flow.should_validate_parameters and not later and not missing:
+        flow.validate_parameters(parameters)
 
 
 def _tags(tags: Any) -> list[str]:

@@ -44,7 +44,7 @@ _LARGE = 50 << 20
 """Bytes from which somebody is told that much travels."""
 
 
-def register(
+def register(  # noqa: D417 - arguments that belong together share a line
     flow: Flow[..., Any] | str,
     *,
     name: str | None = None,
@@ -71,63 +71,33 @@ def register(
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
 
-    Works in a notebook cell, in a script and in CI, without await. The same code and options again
-    change nothing.
+    Works in a notebook cell, in a script and in CI, without await. The same again changes nothing.
 
     Args:
         flow: A flow, or `path.py:flow`, or `package.module:flow`.
         name: Of the deployment; by default the flow's own name.
-        project: By default the one of the profile.
-        url: The platform's address; by default `PREFECT_PLATFORM_URL`, then the profile.
-        token: By default `PREFECT_PLATFORM_TOKEN`, then the profile.
-        cron: Such as `"0 2 * * *"`; one or several.
-        interval: Seconds or a timedelta; one or several.
-        rrule: Such as `"FREQ=WEEKLY;BYDAY=MO"`; one or several.
-        schedule: One of `prefect.schedules`.
-        schedules: Several of them.
+        project, url, token: By default from the environment, then from the profile.
+        cron, interval, rrule: Such as `"0 2 * * *"`, seconds or a timedelta, `"FREQ=DAILY"`; one or several.
+        schedule, schedules: Of `prefect.schedules`.
         timezone: Of the schedules that say none, such as `"Europe/Berlin"`.
-        parameters: Defaults of the deployment.
-        tags: Of the deployment and its runs.
+        parameters, tags, enforce_parameter_schema, work_queue_name: As in `Flow.deploy`.
         triggers: Prefect's deployment triggers; they become automations of the deployment.
         concurrency_limit: Runs at a time, or a `ConcurrencyLimitConfig`.
-        description: By default the flow's docstring.
-        version: Prefect's own label; by default the platform's version number.
+        description, version: By default the flow's docstring, and the platform's version number.
         paused: Whether its schedules rest; by default as it is.
-        enforce_parameter_schema: Whether Prefect checks parameters; by default it does.
-        work_queue_name: Queue of the platform's work pool.
         grace_seconds: Time a run has to end after it is cancelled; 30 by default.
-        unknown: Any other keyword is refused, with the nearest name.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
-        Unavailable: the platform or Prefect does not answer.
+        Unavailable: the platform or Prefect does not answer; the same call repairs what it left.
     """
+    given = dict(locals())
     check_unknown(unknown)
-    module = None
-    if isinstance(flow, str):
-        flow, module = load(flow)
-    options = check_options(
-        check_flow(flow),
-        name=name,
-        schedules={
-            "cron": cron, "interval": interval, "rrule": rrule,
-            "schedule": schedule, "schedules": schedules, "timezone": timezone,
-        },
-        parameters=parameters,
-        tags=tags,
-        triggers=triggers,
-        concurrency_limit=concurrency_limit,
-        description=description,
-        version=version,
-        paused=paused,
-        enforce_parameter_schema=enforce_parameter_schema,
-        work_queue_name=work_queue_name,
-        grace_seconds=grace_seconds,
-    )  # fmt: skip
+    found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
+    options = check_options(found, given)
     client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
-        call = _Call(flow, module, options, client, client.project, Path(directory))
-        return call.run()
+        return _Call(found, module, options, client, client.project, Path(directory)).run()
 
 
 @dataclass

@@ -232,7 +232,7 @@ def test_prefect_down_leaves_nothing_that_shows(
 
     with monkeypatch.context() as patch:
         patch.setattr("prefect_platform.client.projects.Projects.get", down)
-        with pytest.raises(OrchestratorUnavailable, match="127.0.0.1:9"):
+        with pytest.raises(OrchestratorUnavailable, match=r"127\.0\.0\.1:9"):
             world.register(target(project))
     name = target(project).rpartition(":")[2].replace("_", "-")
     [flow] = world.client.flows.list("default", name=name).items
@@ -257,7 +257,7 @@ def test_a_missing_work_pool_is_told_in_words(prefect_server: str, project: Path
     config = ServerConfig(data_dir=tmp_path, backend="memory", orchestrator=settings)
     with (
         live_server(tmp_path / "other", config=config) as server,
-        pytest.raises(RegistrationError, match="no work pool 'platform-.*agent run"),
+        pytest.raises(RegistrationError, match=r"no work pool 'platform-.*agent run"),
     ):
         register(target(project), url=server.url, token=server.token)
 

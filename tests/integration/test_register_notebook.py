@@ -26,9 +26,11 @@ def captured(flow):
 CELLS = [
     "from dataclasses import dataclass\nimport enum, re\nimport numpy as np\nimport pandas as pd\nfrom prefect import flow, task\nimport helper",
     "class Color(enum.Enum):\n    RED = 1\n\n@dataclass\nclass Setup:\n    words: set\n    color: Color = Color.RED\n    table: object = None",
-    "WORDS = {'alpha', 'beta', 'gamma', 'delta'}\nSETUP = Setup(WORDS | {'more'}, table={'k': frozenset('xyz')})\n"
-    "FRAME = pd.DataFrame({'a': [1.5, 2.5], 'b': ['x', 'y']})\nARRAY = np.arange(12).reshape(3, 4).T\n"
-    "TABLE = {'inc': lambda x: x + len(WORDS), 'rx': [re.compile('a')]}",
+    (
+        "WORDS = {'alpha', 'beta', 'gamma', 'delta'}\nSETUP = Setup(WORDS | {'more'}, table={'k': frozenset('xyz')})\n"
+        "FRAME = pd.DataFrame({'a': [1.5, 2.5], 'b': ['x', 'y']})\nARRAY = np.arange(12).reshape(3, 4).T\n"
+        "TABLE = {'inc': lambda x: x + len(WORDS), 'rx': [re.compile('a')]}"
+    ),
     "@task(retries=2)\ndef scale(x):\n    return x * helper.FACTOR + TABLE['inc'](x)",
     "@flow\ndef etl(x: int = 1):\n    assert SETUP and FRAME is not None and ARRAY is not None\n    return scale.fn(x)",
 ]

@@ -36,6 +36,8 @@ class _Walk:
         self._alive: list[object] = []
 
     def digest(self, value: Any) -> bytes:
+        if type(value) is float and value != value:  # noqa: PLR0124 - only NaN differs from itself
+            return _hash(b"nan")  # The bits of a NaN are no part of its value.
         if type(value) in _FAST:
             return _hash(b"atom", marshal.dumps(value, _MARSHAL))
         key = id(value)
