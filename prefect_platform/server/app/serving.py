@@ -93,7 +93,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         Conflict: the port is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
+    # Said to be TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms for its body.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host.strip("[]"), port))
