@@ -30,9 +30,10 @@ def command(
     """Start a flow now."""
     given = parameters(params)
     from prefect_platform.cli import following, output
+    from prefect_platform.client.bodies import body
     from prefect_platform.wire.flows import RunRequest
 
-    request = RunRequest(deployment_name=deployment, parameters=given, tags=list(tags))
+    request = body(RunRequest, deployment_name=deployment, parameters=given, tags=list(tags))
     with connected(project) as client:
         run = client.flows.run(client.flows.find(client.project, flow).id, request)
         if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_platform.client.bodies import body
 from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
@@ -16,8 +17,8 @@ class Agents:
 
     def create(self, project: str, name: str) -> AgentCreated:
         """The agent of this name with a fresh token; asked again, the same agent and a newer token."""
-        path, body = f"/api/v1/projects/{project}/agents", AgentCreate(name=name)
-        return self._transport.call("POST", path, AgentCreated, body=body)
+        path, wanted = f"/api/v1/projects/{project}/agents", body(AgentCreate, name=name)
+        return self._transport.call("POST", path, AgentCreated, body=wanted)
 
     def list(self, project: str) -> Sequence[Agent]:
         return self._transport.listing(f"/api/v1/projects/{project}/agents", Agent)

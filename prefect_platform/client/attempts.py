@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.runs import Attempt, AttemptRequest, CancelRequest, Settlement
 
@@ -21,5 +22,5 @@ class Attempts:
         return self._transport.call("POST", f"/api/v1/attempts/{attempt_id}/settle", Attempt, body=settlement)
 
     def cancel(self, attempt_id: str, reason: str = "cancelled in Prefect") -> Attempt:
-        body = CancelRequest(reason=reason)
-        return self._transport.call("POST", f"/api/v1/attempts/{attempt_id}/cancel", Attempt, body=body)
+        wanted = body(CancelRequest, reason=reason[:1024])
+        return self._transport.call("POST", f"/api/v1/attempts/{attempt_id}/cancel", Attempt, body=wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.projects import MemberSet, Project, ProjectCreate, Role
 
@@ -20,9 +21,9 @@ class Projects:
         return self._transport.listing("/api/v1/projects", Project)
 
     def create(self, name: str, orchestrator_url: str | None = None) -> Project:
-        body = ProjectCreate(name=name, orchestrator_url=orchestrator_url)
-        return self._transport.call("POST", "/api/v1/projects", Project, body=body)
+        wanted = body(ProjectCreate, name=name, orchestrator_url=orchestrator_url)
+        return self._transport.call("POST", "/api/v1/projects", Project, body=wanted)
 
     def add_member(self, name: str, user: str, role: Role = Role.MEMBER) -> Project:
-        body = MemberSet(user=user, role=role)
-        return self._transport.call("PUT", f"/api/v1/projects/{name}/members", Project, body=body)
+        wanted = body(MemberSet, user=user, role=role)
+        return self._transport.call("PUT", f"/api/v1/projects/{name}/members", Project, body=wanted)

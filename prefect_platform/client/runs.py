@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.runs import CancelRequest, Run, RunDetail
@@ -29,5 +30,5 @@ class Runs:
 
     def cancel(self, run_id: str, reason: str = "cancelled") -> RunDetail:
         """Ask for the end of a run, wherever it stands. It ends within its grace period."""
-        body = CancelRequest(reason=reason)
-        return self._transport.call("POST", f"/api/v1/runs/{run_id}/cancel", RunDetail, body=body)
+        wanted = body(CancelRequest, reason=reason)
+        return self._transport.call("POST", f"/api/v1/runs/{run_id}/cancel", RunDetail, body=wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import NoneType
 
+from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.tokens import Token, TokenCreate, TokenCreated
 
@@ -16,7 +17,7 @@ class Tokens:
     def create(self, label: str, *, days: int | None = None) -> TokenCreated:
         """A new token; its secret is in this answer and nowhere else."""
         return self._transport.call(
-            "POST", "/api/v1/tokens", TokenCreated, body=TokenCreate(label=label, days=days)
+            "POST", "/api/v1/tokens", TokenCreated, body=body(TokenCreate, label=label, days=days)
         )
 
     def list(self) -> Sequence[Token]:

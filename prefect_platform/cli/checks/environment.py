@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
@@ -45,8 +46,8 @@ def _rfc3987(found: bool) -> Check:
 
 def numbers(version: str) -> tuple[int, int]:
     """Major and minor of a version."""
-    parts = version.split(".")
-    return int(parts[0]), int("".join(c for c in (parts[1] if len(parts) > 1 else "0") if c.isdigit()) or 0)
+    found = re.match(r"(\d+)(?:\.(\d+))?", version)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
 def _version(name: str) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from prefect_platform._version import __version__
-from prefect_platform.cli.embedded import ports, shutdown, words
+from prefect_platform.cli.embedded import shutdown, words
 from prefect_platform.cli.embedded.child import Child, Part
 from prefect_platform.cli.embedded.lock import held
 from prefect_platform.cli.embedded.parts import (
@@ -27,6 +27,7 @@ from prefect_platform.cli.embedded.parts import (
     prefect_part,
 )
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
+from prefect_platform.cli.embedded.ports import Ports
 from prefect_platform.cli.embedded.process import require_linux
 from prefect_platform.cli.embedded.settings import PLATFORM_PORT, PREFECT_PORT, UpSettings
 from prefect_platform.cli.embedded.startup import Startup
@@ -46,6 +47,7 @@ class Supervisor:
         self._settings, self._say = settings, say
         self._places = Places(settings.data_dir)
         self._children: dict[str, Child] = {}
+        self._ports = Ports()
         self._wake = threading.Event()
         self._interrupted = False
         self._began = time.monotonic()
@@ -92,11 +94,11 @@ class Supervisor:
     def _choose_urls(self) -> dict[str, str]:
         """Where the parts answer: where they did last time, so that runs which go on find them again."""
         last = read_json(self._places.ports)
-        port = ports.choose("the platform", self._settings.port, last.get(PLATFORM), PLATFORM_PORT)
+        port = self._ports.choose("the platform", self._settings.port, last.get(PLATFORM), PLATFORM_PORT)
         api = self._settings.prefect_url
         if api is None:
-            other = ports.choose(
-                "Prefect", self._settings.prefect_port, last.get(PREFECT), PREFECT_PORT, taken=[port]
+            other = self._ports.choose(
+                "Prefect", self._settings.prefect_port, last.get(PREFECT), PREFECT_PORT
             )
             api = f"http://{HOST}:{other}/api"
             last[PREFECT] = other
@@ -186,6 +188,7 @@ class Supervisor:
     def _stop(self, url: str) -> None:
         self._interrupted = True
         shutdown.stop(self._children, url, self._settings.profile, self._settings.grace_seconds, self._say)
+        self._ports.close()
         self._places.state.unlink(missing_ok=True)
         self._say("Stopped.")
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+from prefect_platform.wire.runs import Run
+from tests.unit.cli.scene import Scene
+
+OLD = b"def etl():\n    return 1\n"
+NEW = b"def etl():\n    return 2\n"
+
+
+def test_flows_are_listed_shown_and_deleted(platform: Scene) -> None:
+    platform.register({"flow.py": OLD})
+    listing = platform.type("flow", "list")
+    assert listing.exit_code == 0
+    header, row = listing.stdout.splitlines()
+    assert header.split() == ["NAME", "VERSION", "DEPLOYMENTS", "OWNER", "CHANGED"]
+    assert row.split()[:3] == ["etl", "1", "nightly"]
+    assert json.loads(platform.type("flow", "list", "--json").stdout)[0]["name"] == "etl"
+    assert "flow.py:etl" in platform.type("flow", "show", "etl").stdout
+    assert platform.type("flow", "delete", "etl", input="n\n").exit_code == 1
+    assert platform.client.flows.find("default", "etl").name == "etl"
+    assert platform.type("flow", "delete", "etl", "--yes").stdout == "Flow etl is deleted.\n"
+    assert "No flows in default" in platform.type("flow", "list").stdout
+
+
+def test_versions_and_their_difference(platform: Scene) -> None:
+    platform.register({"flow.py": OLD, "model.bin": b"\x00\xff"})
+    platform.register({"flow.py": NEW, "model.bin": b"\x01\xff", "new.py": b"x = 1"}, memory_bytes=2 << 30)
+    rows = platform.type("flow", "versions", "etl").stdout.splitlines()
+    assert [row.split()[0] for row in rows] == ["VERSION", "2", "1"]
+    shown = platform.type("flow", "diff", "etl", "1", "2")
+    assert shown.exit_code == 0
+    assert f"memory_bytes: {1 << 30} → {2 << 30}" in shown.stdout
+    assert "file model.bin: " in shown.stdout
+    assert "--- flow.py@1\n+++ flow.py@2\n" in shown.stdout
+    assert "-    return 1\n+    return 2\n" in shown.stdout
+    assert "--- /dev/null\n+++ new.py@2\n@@ -0,0 +1 @@\n+x = 1\n\\ No newline" in shown.stdout
+    assert "file flow.py" not in shown.stdout, "text is compared as text"
+    assert platform.type("flow", "diff", "etl", "1", "1").stdout == "Versions 1 and 1 are the same.\n"
+    assert "return 2" in json.loads(platform.type("flow", "diff", "etl", "1", "2", "--json").stdout)["diff"]
+
+
+def test_what_there_is_not_is_named_with_what_there_is(platform: Scene) -> None:
+    platform.register({"flow.py": OLD})
+    missing = platform.type("flow", "show", "elt")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("Error: Project 'default' has no flow 'elt'. Did you mean 'etl'?")
+    version = platform.type("flow", "diff", "etl", "1", "7")
+    assert version.exit_code == 2
+    assert "no version 7; it has 1 to 1" in version.stderr
+
+
+def test_a_run_is_started_with_its_parameters(platform: Scene) -> None:
+    platform.register({"flow.py": OLD})
+    done = platform.type(
+        "run", "start", "etl", "--param", "day=2013-01-05", "--param", "n=3", "--tag", "x", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    run = Run.model_validate_json(done.stdout)
+    created = list(platform.orchestrator.created.values())[-1]
+    assert created.parameters == {"day": "2013-01-05", "n": 3}
+    assert "x" in created.tags
+    assert run.flow_name == "etl"
+    for bad in ("novalue", "=3"):
+        assert platform.type("run", "start", "etl", "--param", bad).exit_code == 2

@@ -1,0 +1,83 @@
+"""Tokens, projects, agents, login, status and doctor on a live platform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from prefect_platform.client.api import PlatformClient
+from prefect_platform.client.profile import read_profile
+from tests.unit.cli.scene import Scene
+
+
+def test_a_token_is_shown_once_works_and_can_be_ended(platform: Scene) -> None:
+    made = platform.type("token", "create", "ci", "--days", "3")
+    secret = made.stdout.strip()
+    assert made.exit_code == 0
+    assert "not shown again" in made.stderr
+    with PlatformClient(platform.server.url, secret) as client:
+        assert client.me().kind == "user"
+    listing = platform.type("token", "list")
+    assert secret not in listing.output
+    ident = next(line.split()[0] for line in listing.stdout.splitlines() if " ci " in line)
+    assert platform.type("token", "revoke", ident).exit_code == 0
+    tokens = {token["id"]: token for token in json.loads(platform.type("token", "list", "--json").stdout)}
+    assert tokens.get(ident, {"revoked_at": "gone"})["revoked_at"]
+
+
+def test_login_keeps_a_good_token_and_refuses_a_bad_one(platform: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    bad = platform.type("login", platform.server.url, "--token", "pp_user_" + "x" * 43)
+    assert bad.exit_code == 1
+    assert bad.stderr.startswith("Error: ")
+    assert not path.exists()
+    done = platform.type("login", platform.server.url + "/", input=f"{platform.server.token}\n")
+    assert done.exit_code == 0, done.output
+    assert platform.server.token not in done.output
+    profile = read_profile(path)
+    assert profile is not None
+    assert (profile.url, profile.token, profile.project) == (
+        platform.server.url,
+        platform.server.token,
+        "default",
+    )
+    assert platform.type("project", "list", PREFECT_PLATFORM_URL="", PREFECT_PLATFORM_TOKEN="").exit_code == 0
+
+
+def test_projects_are_made_and_listed(platform: Scene) -> None:
+    assert platform.type("project", "create", "team-a").exit_code == 0
+    names = [line.split()[0] for line in platform.type("project", "list").stdout.splitlines()]
+    assert sorted(names[1:]) == ["default", "team-a"]
+    assert platform.type("project", "create", "Team A").exit_code == 2
+
+
+def test_agents_are_listed(platform: Scene) -> None:
+    assert "No agents in default." in platform.type("agent", "list").stdout
+    platform.client.agents.create("default", "local")
+    assert platform.type("agent", "list").stdout.splitlines()[1].split() == ["local", "never", "-", "-"]
+
+
+def test_status_of_a_platform_elsewhere(platform: Scene) -> None:
+    done = platform.type("status")
+    assert done.exit_code == 0, done.output
+    assert "No platform was started on this machine" in done.stdout
+    assert json.loads(platform.type("status", "--json").stdout)["sound"] is True
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(platform: Scene) -> None:
+    done = platform.type("doctor")
+    assert done.exit_code == 1, "nobody takes runs and Prefect is not there"
+    wrong = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("WRONG")}
+    assert {"prefect", "agent"} <= wrong
+    assert "ok     token" in done.stdout
+    assert "ok     platform clock" in done.stdout
+    checks = json.loads(platform.type("doctor", "--json").stdout)
+    assert all(check["detail"] for check in checks)
+
+
+def test_doctor_without_a_platform(platform: Scene) -> None:
+    done = platform.type("doctor", PREFECT_PLATFORM_URL="", PREFECT_PLATFORM_TOKEN="")
+    assert done.exit_code == 1
+    assert "No platform is known here" in done.stdout
+    done = platform.type("doctor", PREFECT_PLATFORM_URL="http://127.0.0.1:9")
+    assert "does not answer" in done.stdout

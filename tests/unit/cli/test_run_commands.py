@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from prefect_platform.testing.embedded import until
+from prefect_platform.wire.flows import RunRequest
+from prefect_platform.wire.runs import FINAL, Run, Status
+from tests.unit.cli.scene import Launched, Scene
+
+BYTES = b"caf\xc3\xa9\n\xff\xfe\x00 no text\nlast"
+
+
+@pytest.fixture
+def run(platform: Scene) -> Run:
+    platform.register({"flow.py": b"pass\n"})
+    flow = platform.client.flows.find("default", "etl")
+    return platform.client.flows.run(flow.id, RunRequest())
+
+
+@pytest.fixture
+def launched(platform: Scene, run: Run) -> Launched:
+    found = platform.launched(run)
+    found.write("launcher", b"fetched\n")
+    found.write("flow", BYTES)
+    return found
+
+
+def test_one_source_is_its_exact_bytes(platform: Scene, run: Run, launched: Launched) -> None:
+    assert platform.type("run", "logs", run.id, "--source", "flow").stdout_bytes == BYTES
+    assert platform.type("run", "logs", run.name, "--source", "flow", "--tail", "1").stdout_bytes == b"last"
+
+
+def test_several_sources_are_told_apart_by_line(platform: Scene, run: Run, launched: Launched) -> None:
+    shown = platform.type("run", "logs", run.id).stdout_bytes
+    lines = b"flow | caf\xc3\xa9\nflow | \xff\xfe\x00 no text\nflow | last\n"
+    assert shown in (b"launcher | fetched\n" + lines, lines + b"launcher | fetched\n")
+
+
+def test_a_source_that_is_not_there_is_named(platform: Scene, run: Run, launched: Launched) -> None:
+    done = platform.type("run", "logs", run.id, "--source", "floww")
+    assert done.exit_code == 2
+    assert "no source 'floww'. It has: flow, launcher" in done.stderr
+
+
+@pytest.mark.parametrize(("state", "code"), [("COMPLETED", 0), ("FAILED", 1)])
+def test_following_ends_with_the_run_and_its_outcome(
+    platform: Scene, run: Run, launched: Launched, state: str, code: int
+) -> None:
+    def go_on() -> None:
+        launched.write("flow", b" words\n")
+        launched.end(state)
+
+    later = threading.Thread(target=go_on)
+    later.start()
+    done = platform.type("run", "logs", "-f", run.id, "--source", "flow")
+    later.join()
+    assert done.stdout_bytes == BYTES + b" words\n"
+    assert done.exit_code == code
+    assert f"Run {run.name}: {'succeeded' if code == 0 else 'failed'}" in done.stderr
+
+
+def test_a_finished_run_shows_its_timeline_and_seals(platform: Scene, run: Run, launched: Launched) -> None:
+    launched.end()
+    until(lambda: platform.client.runs.get(run.id).status in FINAL, 10, "the end")
+    shown = platform.type("run", "show", run.id).stdout
+    assert "status      succeeded" in shown
+    assert "attempt 1: succeeded" in shown
+    for word in ("queued", "provisioning", "starting", "running"):
+        assert word in shown
+    assert shown.count("SHA-256") == 2
+    data = json.loads(platform.type("run", "show", run.id, "--json").stdout)
+    assert data["run"]["status"] == Status.SUCCEEDED
+    assert {log["source"] for log in data["logs"]} == {"flow", "launcher"}
+
+
+def test_runs_are_listed_by_flow_and_status(platform: Scene, run: Run, launched: Launched) -> None:
+    assert run.name in platform.type("run", "list", "--flow", "etl", "--status", "running").stdout
+    assert "No runs." in platform.type("run", "list", "--status", "failed").stdout
+    assert platform.type("run", "list", "--flow", "nothing").exit_code == 2
+    assert platform.type("run", "list", "--status", "nonsense").exit_code == 2
+
+
+def test_a_run_is_cancelled_and_a_finished_one_is_left(platform: Scene, run: Run, launched: Launched) -> None:
+    done = platform.type("run", "cancel", run.name, "--reason", "wrong day")
+    assert (done.exit_code, "is being cancelled" in done.stdout) == (0, True)
+    until(lambda: platform.backend.stops, 10, "the stop")
+    other = platform.type("run", "cancel", "no-such-run")
+    assert other.exit_code == 2
+    assert "has no run 'no-such-run'" in other.stderr
+
+
+def test_the_statuses_of_the_option_are_those_of_the_wire() -> None:
+    from prefect_platform.cli.run_list import _Status
+
+    assert [status.value for status in _Status] == [status.value for status in Status]
