@@ -75,7 +75,11 @@ class LogStore(Protocol):
         ...
 
     async def find_time(self, workload_id: str, source: str, ms: int) -> int:
-        """Offset of the first byte that arrived at `ms` or later; the size if none did."""
+        """Offset of the first byte that arrived at `ms` or later; the size if none did.
+
+        Times may be kept coarsely (`log_marks.COARSE_MS`): then it is never later than that byte, and
+        at most so much earlier. Bytes whose time was lost pass for as old as those before them.
+        """
         ...
 
     async def times(self, workload_id: str, source: str, start: int, end: int) -> list[Mark]:

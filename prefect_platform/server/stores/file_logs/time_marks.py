@@ -42,7 +42,12 @@ class TimeMarks:
         fresh = to_keep(self.last, size, end, marks)
         if fresh:
             data = b"".join(_RECORD.pack(mark.offset, mark.ms) for mark in fresh)
-            write_all(self._descriptor, data, self._number * _RECORD.size)
+            end = self._number * _RECORD.size
+            try:
+                write_all(self._descriptor, data, end)
+            except OSError:
+                os.ftruncate(self._descriptor, end)  # what came of it must not follow later records
+                raise
             self._number += len(fresh)
             self.last = fresh[-1]
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from prefect_platform.errors import Conflict, NotFound, OffsetMismatch
+from prefect_platform.errors import Conflict, NotFound, OffsetMismatch, StorageFull
 from prefect_platform.server.db.tables import LogGapRow, WorkloadRow
 from prefect_platform.server.services import logs, runs, workloads
 from prefect_platform.server.services.logs import Piece
 from prefect_platform.server.stores.logs import Mark
+from prefect_platform.server.stores.memory_logs import MemoryLogs
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.logs import AppendAnswer, SealRequest
 from prefect_platform.wire.runs import CancelRequest, Status
@@ -53,6 +56,24 @@ async def test_an_append_beyond_the_end_is_told_all_the_same(stage: Scene) -> No
     with pytest.raises(OffsetMismatch) as error:
         await append(stage, found, 9, b"x")
     assert AppendAnswer(**error.value.data) == AppendAnswer(size=3, interval=0.25, stop=False)
+
+
+class FullLogs(MemoryLogs):
+    """Half of every append is kept."""
+
+    async def append(
+        self, workload_id: str, source: str, offset: int, data: bytes, marks: Sequence[Mark]
+    ) -> int:
+        await super().append(workload_id, source, offset, data[: len(data) // 2], marks)
+        raise StorageFull("There is no room left.")
+
+
+@pytest.mark.asyncio
+async def test_a_full_disk_is_told_with_what_is_held(stage: Scene) -> None:
+    stage.parts = replace(stage.parts, logs=FullLogs())
+    with pytest.raises(StorageFull) as error:
+        await append(stage, await workload(stage), 0, b"abcd")
+    assert AppendAnswer(**error.value.data) == AppendAnswer(size=2, interval=0.25, stop=False)
 
 
 @pytest.mark.asyncio
