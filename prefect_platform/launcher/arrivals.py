@@ -26,6 +26,9 @@ class Arrivals:
     def add(self, offset: int, epoch_ms: int) -> bool:
         """Note that the bytes from `offset` on arrive now; false where the last mark is near enough."""
         with self._lock:
+            if self._offsets and self._offsets[-1] == offset:  # nothing came after that mark
+                self._times[-1] = epoch_ms
+                return True
             near = COARSE_MS if len(self._offsets) > MANY else FINE_MS
             if self._times and 0 <= epoch_ms - self._times[-1] < near:
                 return False

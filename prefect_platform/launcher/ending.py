@@ -1,22 +1,16 @@
-"""How a run ended, in one sentence with the cause and the next step where there is one to tell."""
+"""How a run ended, and why where only the launcher can know it.
+
+What follows from an exit code, a signal or the last lines is for the platform to say: it also knows
+what was asked for, and says the same where a launcher was lost.
+"""
 
 from __future__ import annotations
 
-import re
-import signal
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from prefect_platform.launcher.engine import WRONG_PYTHON
 from prefect_platform.launcher.process import Exit
-
-EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|NotFound|Warning)\b.*")
-MAX_QUOTED = 300
-HINTS = {
-    signal.SIGKILL: "Neither the platform nor the launcher sent that; the system's log may say who did.",
-    signal.SIGSEGV: "That is a fault in compiled code; `faulthandler.enable()` in the flow shows where.",
-    signal.SIGTERM: "Somebody outside of the platform sent that.",
-}
 
 
 @dataclass(frozen=True)
@@ -53,16 +47,14 @@ class Circumstances:
 
 
 def reason(facts: Circumstances) -> str | None:
-    """The sentence; nothing for an orderly end."""
+    """The sentence; nothing where the platform finds it in the facts that it is told anyway."""
     if facts.receipt:
         return None
     if facts.stop_reason is not None:
         return _cancelled(facts)
-    if facts.out_of_memory:
-        return facts.out_of_memory
-    if facts.exit.signal is not None:
-        return _signalled(facts.exit.signal)
-    return _exited(facts)
+    if facts.exit.code == WRONG_PYTHON and not facts.began:
+        return facts.tail.strip().rpartition("\n")[2] or None
+    return facts.out_of_memory
 
 
 def _cancelled(facts: Circumstances) -> str:
@@ -70,28 +62,3 @@ def _cancelled(facts: Circumstances) -> str:
         return f"Cancelled ({facts.stop_reason})."
     when = "It did not end in its grace period" if facts.began else "The flow had not begun"
     return f"Cancelled ({facts.stop_reason}). {when}, so its processes were killed."
-
-
-def _signalled(number: int) -> str:
-    try:
-        known = signal.Signals(number)
-    except ValueError:  # a real-time signal has no name
-        return f"The run was ended by signal {number}."
-    hint = HINTS.get(known, "")
-    return f"The run was ended by signal {number} ({known.name}). {hint}".rstrip()
-
-
-def _exited(facts: Circumstances) -> str:
-    last = _last_exception(facts.tail)
-    if facts.began:
-        how = "without reporting how its flow ended, as after `os._exit`"
-        return f"The engine ended with exit code {facts.exit.code} {how}. {last}".rstrip()
-    if facts.exit.code == WRONG_PYTHON:
-        return facts.tail.strip().rpartition("\n")[2] or f"The engine ended with exit code {WRONG_PYTHON}."
-    return f"The engine ended with exit code {facts.exit.code} before the flow began. {last}".rstrip()
-
-
-def _last_exception(tail: str) -> str:
-    """The last line of a traceback, where the output ends with one."""
-    lines = [line for line in tail.splitlines() if EXCEPTION.match(line)]
-    return lines[-1][:MAX_QUOTED] if lines else ""

@@ -28,13 +28,20 @@ if "%d.%d" % sys.version_info[:2] != {minor!r}:
     sys.stderr.write("This flow was registered with Python {minor}, but " + found
         + "Register the flow again from this interpreter, or bring back the old one.\\n")
     raise SystemExit({wrong})
-import os, runpy
+import io, os, runpy
 sys.path[0] = os.getcwd()
 sys.argv = ["prefect.engine"]
 # Where it is installed, importing it costs Prefect a second, for a format check that nothing here needs.
 sys.modules["rfc3987_syntax"] = None
-# A line is written when it is printed: readable at once, and in order with stderr.
-sys.stdout.reconfigure(line_buffering=True)
+# A line is written when it is printed: readable at once, and in order with stderr. A stream without a
+# buffer (PYTHONUNBUFFERED) would lose the rest of a line whose write a signal interrupts.
+for name in "stdout", "stderr":
+    stream = getattr(sys, name)
+    if isinstance(stream.buffer, io.RawIOBase):
+        fd, encoding, errors = stream.fileno(), stream.encoding, stream.errors
+        setattr(sys, name, open(fd, "w", buffering=1, encoding=encoding, errors=errors, closefd=False))
+    else:
+        stream.reconfigure(line_buffering=True)
 runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 """
 

@@ -47,3 +47,10 @@ def test_a_clock_set_back_is_told_as_it_is() -> None:
     arrivals = Arrivals()
     arrivals.add(0, 5000)
     assert arrivals.add(5, 1000)
+
+
+def test_one_offset_has_one_time_the_last() -> None:
+    arrivals = Arrivals()
+    for at in (1000, 2000, 3000):
+        assert arrivals.add(7, at)
+    assert arrivals.header(7, 9) == "7:3000"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,3 +79,46 @@ def test_why_an_engine_could_not_be_started(tmp_path: Path) -> None:
         started(tmp_path, sys.executable, directory=tmp_path / "nowhere")
     with pytest.raises(EngineFault, match=r"could not be executed.*null"):
         started(tmp_path, sys.executable, environment={"A": "\0"})
+
+
+ENGINE = """
+import io, json, sys
+print(json.dumps({
+    "name": __name__, "spec": __spec__.name, "argv": sys.argv, "path": sys.path[0],
+    "trap": sys.modules["rfc3987_syntax"] is None,
+    "lines": [sys.stdout.line_buffering, sys.stderr.line_buffering],
+    "buffered": [not isinstance(s.buffer, io.RawIOBase) for s in (sys.stdout, sys.stderr)],
+}))
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_bootstrap_runs_prefects_engine_as_the_main_program(tmp_path: Path, unbuffered: str) -> None:
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "__init__.py").touch()
+    (tmp_path / "prefect" / "engine.py").write_text(ENGINE)
+    command = [sys.executable, *engine.arguments("{}.{}.{}".format(*sys.version_info[:3]))]
+    environment = {"PYTHONUNBUFFERED": unbuffered}
+    found = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, timeout=20, check=False
+    )
+    assert (found.returncode, found.stderr) == (7, b"")
+    assert json.loads(found.stdout) == {
+        "name": "__main__",
+        "spec": "prefect.engine",
+        "argv": [str(tmp_path / "prefect" / "engine.py")],
+        "path": str(tmp_path),
+        "trap": True,
+        "lines": [True, True],
+        "buffered": [True, True],
+    }
+
+
+def test_the_bootstrap_refuses_another_minor_version() -> None:
+    command = [sys.executable, *engine.arguments("2.7.18")]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert found.returncode == engine.WRONG_PYTHON
+    assert found.stderr.startswith(
+        f"This flow was registered with Python 2.7, but {sys.executable} is Python 3."
+    )
