@@ -11,7 +11,7 @@ import signal as signals
 
 from pydantic import ValidationError
 
-from prefect_platform.backends.base import Backend, Observed
+from prefect_platform.backends.base import Backend, Observed, Phase
 from prefect_platform.server.controller.admission import PLATFORM
 from prefect_platform.server.controller.locks import Lock
 from prefect_platform.server.services import ends, workload_tokens, workloads
@@ -97,16 +97,21 @@ def _result(written: object) -> ResultReport | None:
 def _report(found: ResultReport | None, seen: Observed | None) -> ResultReport:
     """The launcher's word, or what takes its place; the infrastructure's own sentence goes first."""
     if found is None:
-        peak = None if seen is None else seen.peak_memory_bytes
-        return ResultReport(exit_code=None, signal=None, peak_memory_bytes=peak, reason=_lost(seen))
+        told = seen or Observed(Phase.ABSENT)
+        return ResultReport(
+            exit_code=told.exit_code,
+            signal=told.signal,
+            peak_memory_bytes=told.peak_memory_bytes,
+            reason=_lost(told),
+        )
     return found.model_copy(update={"reason": (seen.reason if seen else None) or found.reason})
 
 
-def _lost(seen: Observed | None) -> str:
+def _lost(seen: Observed) -> str:
     """Why there is no word of the launcher. Codes are the launcher's own, not the run's."""
-    if seen is not None and seen.reason:
+    if seen.reason:
         return seen.reason
-    if seen is not None and seen.signal:
+    if seen.signal:
         try:
             name = signals.Signals(seen.signal).name
         except ValueError:
@@ -115,7 +120,7 @@ def _lost(seen: Observed | None) -> str:
             f"The launcher of this run was killed by {name}, not by the platform, and the run ended with "
             "it. Start it again; the kernel's log (dmesg) may name who did it."
         )
-    if seen is not None and seen.exit_code:
+    if seen.exit_code:
         return (
             f"The launcher of this run ended with exit code {seen.exit_code} before it could report. The "
             "end of the log says more; start the run again."

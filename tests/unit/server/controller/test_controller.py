@@ -219,6 +219,7 @@ async def test_a_cancel_in_the_middle_of_a_start_leaves_nothing(stage: Scene) ->
     assert backend.removed == [attempt.workload.id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [faults.FailsBetween, faults.LosesTheAnswer, faults.FullForAWhile])
 async def test_a_start_that_fails_once_is_done_once(stage: Scene, fault: type[MemoryBackend]) -> None:
     backend = fault()
@@ -237,6 +238,7 @@ async def test_a_start_that_fails_once_is_done_once(stage: Scene, fault: type[Me
     assert moves == requeued
 
 
+@pytest.mark.slow
 async def test_a_start_that_never_works_is_a_crash_with_the_reason(stage: Scene) -> None:
     backend = faults.Breaks()
     async with controlled(stage, backend):
@@ -317,6 +319,7 @@ async def test_a_new_controller_adopts_what_runs(stage: Scene) -> None:
     assert len(backend.launches) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend_speaks", [True, False])
 async def test_only_the_silence_of_both_is_a_crash(
     database_url: str, tmp_path: Path, backend_speaks: bool

@@ -22,7 +22,7 @@ from prefect_platform.server.services import workloads
 from prefect_platform.testing import faults
 from tests.server_scene import GIB, Scene, scene, until
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
 SETTINGS = RunSettings(scan_seconds=0.05, lock_seconds=0.5)
 
