@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +25,28 @@ PAGE = "http://evil.example"
 
 
 class Faulty(MemoryOrchestrator):
-    """Fails as no orchestrator should."""
+    """Fails as no orchestrator should, or takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = threading.Event(), threading.Event()
+        self.deleted: list[str] = []
 
     async def delete_deployment(self, deployment_id: str) -> None:
-        raise RuntimeError("the password is hunter2")
+        if deployment_id != "slow":
+            raise RuntimeError("the password is hunter2")
+        self.deleted.append(deployment_id)
+        self.entered.set()
+        await asyncio.to_thread(self.gate.wait, 20)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def orchestrator() -> Faulty:
+    return Faulty()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, orchestrator: Faulty) -> Iterator[LiveServer]:
     directory = tmp_path_factory.mktemp("data")
     config = ServerConfig(
         data_dir=directory,
@@ -38,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         allowed_origins=("https://lab.example",),
         limits=LimitSettings(bundle_bytes=3 << 20),
     )
-    with live_server(directory, config=config, orchestrator=Faulty()) as found:
+    with live_server(directory, config=config, orchestrator=orchestrator) as found:
         yield found
 
 
@@ -92,21 +109,26 @@ def test_a_body_that_is_no_json(client: httpx.Client, content: bytes, kind: str,
 def test_an_unexpected_fault_is_named_by_id_and_keeps_its_text(
     server: LiveServer, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = client.post("/projects/default/flows/register", json=registered("faulty")).json()
-    put(client, b"faulty")
-    confirm = {
-        "deployment_name": "d",
-        "prefect_deployment_id": "p",
-        "prefect_flow_id": "f",
-        "spec_digest": "d" * 64,
-    }
-    assert client.post(f"/flow-versions/{made['version']['id']}/confirm", json=confirm).status_code == 200
-    answer = client.delete(f"/flows/{made['flow']['id']}")
+    answer = client.delete(f"/flows/{confirmed(client, 'faulty')}")
     problem = assert_problem(answer, 500, "internal")
     assert "hunter2" not in answer.text
     logged = [one for one in caplog.records if problem["data"]["fault_id"] in one.getMessage()]
     assert logged[0].exc_info is not None
     assert "hunter2" in str(logged[0].exc_info[1])
+
+
+def confirmed(client: httpx.Client, flow: str) -> str:
+    """A flow with a deployment of the same name in Prefect; the flow's id."""
+    made = client.post("/projects/default/flows/register", json=registered(flow)).json()
+    assert put(client, flow.encode()).status_code == 200
+    body = {
+        "deployment_name": "d",
+        "prefect_deployment_id": flow,
+        "prefect_flow_id": "f",
+        "spec_digest": "d" * 64,
+    }
+    assert client.post(f"/flow-versions/{made['version']['id']}/confirm", json=body).status_code == 200
+    return str(made["flow"]["id"])
 
 
 def registered(flow: str) -> dict[str, Any]:
@@ -231,6 +253,20 @@ def test_a_repeat_gets_the_same_answer_and_does_nothing(client: httpx.Client) ->
     other = client.post("/projects", json={"name": "twice"}, headers=key)
     assert_problem(other, 409, "idempotency-conflict")
     assert_problem(client.post("/projects", json={"name": "once"}), 409, "conflict")
+
+
+def test_a_repeat_gets_the_answer_of_a_first_call_that_is_still_at_work(
+    client: httpx.Client, orchestrator: Faulty
+) -> None:
+    flow_id, key = confirmed(client, "slow"), {"Idempotency-Key": "slow"}
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(client.delete, f"/flows/{flow_id}", headers=key)
+        assert orchestrator.entered.wait(10)
+        again = pool.submit(client.delete, f"/flows/{flow_id}", headers=key)
+        orchestrator.gate.set()
+        assert (first.result().status_code, again.result().status_code) == (204, 204)
+    assert again.result().headers["idempotent-replayed"] == "true"
+    assert orchestrator.deleted == ["slow"]
 
 
 def test_a_failed_call_is_not_kept(client: httpx.Client) -> None:

@@ -6,11 +6,14 @@ call whose answer was lost gets that answer and nothing is done twice.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prefect_platform.errors import Conflict
 from prefect_platform.server.app.guard import is_raw
 from prefect_platform.server.services import idempotency, tokens
 from prefect_platform.server.services.idempotency import Kept
@@ -22,6 +25,10 @@ REPLAYED = b"idempotent-replayed"
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KINDS = frozenset({TokenKind.USER, TokenKind.AGENT})
 """What workloads send is idempotent by nature: offsets, digests, ids."""
+
+WAIT_SECONDS = 20.0
+"""How long a repeat waits for a first call that is still under way, before it is told so."""
+LOOK_SECONDS = 0.1
 
 
 class KeptAnswers:
@@ -36,7 +43,7 @@ class KeptAnswers:
             return
         parts: Parts = scope["app"].state.parts
         body = await _whole(receive)
-        kept = await idempotency.begin(parts, token_id, key, _request_hash(scope, body))
+        kept = await _begin(parts, token_id, key, _request_hash(scope, body))
         if kept is not None:
             await _replay(kept, send)
             return
@@ -62,6 +69,19 @@ class KeptAnswers:
             await idempotency.finish(parts, token_id, key, status, body)
         for message in answer:
             await send(message)
+
+
+async def _begin(parts: Parts, token_id: str, key: str, request_hash: str) -> Kept | None:
+    """The kept answer, or None for the first call. A client that lost patience asks again while its first
+    call is still at work: it gets that call's answer."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return await idempotency.begin(parts, token_id, key, request_hash)
+        except Conflict as error:
+            if not error.data.get("under_way") or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _key(scope: Scope) -> str | None:

