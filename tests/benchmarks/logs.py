@@ -174,7 +174,7 @@ def long_log(platform: Embedded, mine: str) -> list[Figure]:
     until(lambda: client.runs.get(run).status in FINAL, 60, "the end")
 
     async def fill() -> None:
-        store, offset, digest = FileLogs(platform.data / "logs" / "workloads"), 0, hashlib.sha256()
+        store, offset, digest = FileLogs(platform.data / "logs"), 0, hashlib.sha256()
         for first in range(0, LONG_LINES, 50_000):
             data = b"".join(
                 b"line %d and the text that a line has, as they come\n" % n
