@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from prefect_platform.cli.embedded.child import Part
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.settings import UpSettings
 from prefect_platform.client.profile import FILE
+from prefect_platform.errors import UsageError
 from prefect_platform.server.config import PREFIX
 
 PLATFORM, PREFECT, AGENT = "platform", "prefect", "agent"
@@ -62,6 +65,25 @@ def agent_part(settings: UpSettings, places: Places, prefect_url: str) -> Part:
     if settings.prefect_api_key:
         environment["PREFECT_API_KEY"] = settings.prefect_api_key
     return Part(AGENT, _ours("agent", "run"), environment, _log(places, AGENT))
+
+
+def require_installed(present: Callable[[str], bool] | None = None) -> None:
+    """Go on only where every part can be started.
+
+    Raises:
+        UsageError: an extra is not installed.
+    """
+    present = present or _present
+    for name in ("prefect", "fastapi", "sqlalchemy", "psutil"):
+        if not present(name):
+            raise UsageError(
+                f"`up` runs a server, an agent and Prefect, and {name!r} is not installed: "
+                "pip install 'prefect-platform[all]'"
+            )
+
+
+def _present(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def _ours(*words: str) -> list[str]:

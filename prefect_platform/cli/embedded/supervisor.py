@@ -25,6 +25,7 @@ from prefect_platform.cli.embedded.parts import (
     agent_part,
     platform_part,
     prefect_part,
+    require_installed,
 )
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
 from prefect_platform.cli.embedded.ports import Ports
@@ -61,6 +62,7 @@ class Supervisor:
             PlatformError: a part did not start; the message repeats its own words.
         """
         require_linux()
+        require_installed()
         self._places.make()
         with held(self._places.lock) as ours:
             if not ours:

@@ -17,7 +17,7 @@ import pytest
 from prefect_platform.cli.embedded import words
 from prefect_platform.cli.embedded.child import LOG_BYTES, Child, Part
 from prefect_platform.cli.embedded.lock import held, is_free
-from prefect_platform.cli.embedded.parts import agent_part, platform_part, prefect_part
+from prefect_platform.cli.embedded.parts import agent_part, platform_part, prefect_part, require_installed
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
 from prefect_platform.cli.embedded.ports import Ports
 from prefect_platform.cli.embedded.ports import is_free as port_is_free
@@ -189,7 +189,8 @@ def test_parts_get_what_they_need_and_no_token(tmp_path: Path) -> None:
     settings = up_settings(
         environ={
             "PREFECT_PLATFORM_HOME": str(tmp_path), "PREFECT_PLATFORM_TOKEN": "secret",
-            "PREFECT_PROFILE": "cloud", "PREFECT__FLOW_RUN_ID": "x", "PREFECT_SERVER_LOGGING_LEVEL": "INFO", "PATH": "/bin",
+            "PREFECT_PROFILE": "cloud", "PREFECT__FLOW_RUN_ID": "x", "PREFECT_SERVER_LOGGING_LEVEL": "INFO",
+            "PATH": "/bin",
         }
     )  # fmt: skip
     places = Places(settings.data_dir)
@@ -206,6 +207,14 @@ def test_parts_get_what_they_need_and_no_token(tmp_path: Path) -> None:
         assert "secret" not in environment.values()
         assert "PREFECT_PROFILE" not in environment
         assert "PREFECT__FLOW_RUN_ID" not in environment
+
+
+def test_a_missing_extra_is_named_before_anything_is_started() -> None:
+    require_installed()
+    with pytest.raises(
+        UsageError, match=r"'fastapi' is not installed: pip install 'prefect-platform\[all\]'"
+    ):
+        require_installed(lambda name: name != "fastapi")
 
 
 def test_a_prefect_elsewhere_keeps_its_credentials() -> None:
