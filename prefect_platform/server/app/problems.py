@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -32,6 +32,9 @@ from prefect_platform.names import nearest
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_FIELDS = 20
+
+_DATABASE_FAULTS = (OperationalError, InterfaceError, ConnectionError)
+"""The last is what the PostgreSQL driver raises when nobody listens; nothing else here lets it through."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ def problem_response(error: PlatformError, status: int | None = None) -> Respons
 
 
 def _fault(scope: Scope, error: Exception) -> PlatformError:
-    if isinstance(error, OperationalError):
+    if isinstance(error, _DATABASE_FAULTS):
         return _database_fault(scope, error)
     fault_id = uuid.uuid4().hex[:12]
     _log.error("fault %s in %s %s", fault_id, scope["method"], scope["path"], exc_info=error)
@@ -88,9 +91,10 @@ def _fault(scope: Scope, error: Exception) -> PlatformError:
     )
 
 
-def _database_fault(scope: Scope, error: OperationalError) -> PlatformError:
-    _log.error("%s %s: the database: %s", scope["method"], scope["path"], error.orig)
-    if "full" in str(error.orig):
+def _database_fault(scope: Scope, error: Exception) -> PlatformError:
+    cause = str(getattr(error, "orig", error))
+    _log.error("%s %s: the database: %s", scope["method"], scope["path"], cause)
+    if "full" in cause:
         return StorageFull("No space is left for the platform's database: make room, then try again.")
     return Unavailable("The platform's database does not answer: try again in a moment.")
 
