@@ -37,8 +37,10 @@ class Database:
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that only reads; on SQLite it never waits for a writer."""
+        """A transaction that only reads, all of it as of one moment; it never waits for a writer."""
         async with self._read() as session, session.begin():
+            if not self.is_sqlite:
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     async def aclose(self) -> None:
