@@ -73,23 +73,20 @@ def routes() -> str:
 
 
 def _routes() -> Iterator[tuple[str, str, str, str]]:
-    from fastapi.routing import APIRoute
+    from prefect_platform.server.app.openapi import guarded_routes, kinds_of
+    from prefect_platform.server.routes import OPEN_ROUTERS
 
-    from tests.packaging.application import application
-
-    for route in application().routes:
-        if isinstance(route, APIRoute):
-            kinds = ", ".join(kind.value for kind in _allowed(route)) or "open"
-            meaning = (route.description or route.summary or "").split("\n\n")[0].replace("\n", " ")
-            for method in sorted(route.methods):
-                yield method, route.path, kinds, meaning
+    for method, path, route in guarded_routes():
+        kinds = ", ".join(kind.value for kind in kinds_of(route))
+        yield method, path, kinds, _meaning(route)
+    for route in (route for router in OPEN_ROUTERS for route in router.routes):
+        for method in sorted(getattr(route, "methods", None) or ()):
+            yield method, getattr(route, "path", ""), "open", _meaning(route)
 
 
-def _allowed(route: Any) -> tuple[Any, ...]:
-    for dependency in route.dependant.dependencies:
-        if allowed := getattr(dependency.call, "allowed", None):
-            return tuple(allowed)
-    return ()
+def _meaning(route: Any) -> str:
+    text = getattr(route, "description", "") or getattr(route, "summary", "") or route.name.replace("_", " ")
+    return " ".join(text.split("\n\n")[0].split())
 
 
 def settings() -> str:
