@@ -38,7 +38,9 @@ def build(captured: Captured, path: Path) -> Bundle:
         RegistrationError: it is larger than any platform takes.
     """
     with zipfile.ZipFile(path, "w") as archive:
-        _add(archive, Entry.of_bytes(MANIFEST, manifest(captured)))
+        # A project's own file of this name wins: the flow may read it, and runs do without the manifest.
+        if all(entry.path != MANIFEST for entry in captured.entries):
+            _add(archive, Entry.of_bytes(MANIFEST, manifest(captured)))
         for entry in captured.entries:
             _add(archive, entry)
     size = path.stat().st_size

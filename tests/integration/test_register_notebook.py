@@ -39,7 +39,7 @@ CELLS = [
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "helper.py").write_text("FACTOR = 3\n\ndef late():\n    import lazily\n    return lazily\n")
-    (tmp_path / "lazily.py").write_text("")
+    (tmp_path / "lazily.py").write_text("def broken(:\n")
     (tmp_path / "unrelated.py").write_text("raise RuntimeError\n")
     return tmp_path
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect_platform.errors import RegistrationError
 from prefect_platform.wire.flows import BundleFile, Code, CodeKind
 
 _CHUNK = 1 << 20
@@ -30,12 +31,22 @@ class Entry:
 
     @classmethod
     def of_file(cls, path: str, file: Path, identity: str = "") -> Entry:
-        """Reads the file once, in pieces."""
+        """Reads the file once, in pieces.
+
+        Raises:
+            RegistrationError: it cannot be read.
+        """
         digest, size = hashlib.sha256(), 0
-        with file.open("rb") as stream:
-            while piece := stream.read(_CHUNK):
-                digest.update(piece)
-                size += len(piece)
+        try:
+            with file.open("rb") as stream:
+                while piece := stream.read(_CHUNK):
+                    digest.update(piece)
+                    size += len(piece)
+        except OSError as error:
+            raise RegistrationError(
+                f"{file} belongs to this flow's project but cannot be read: {error.strerror}. "
+                "Make it readable, or name it in .platformignore."
+            ) from error
         return cls(path, file, size, digest.hexdigest(), identity)
 
 

@@ -33,7 +33,7 @@ class LocalModules:
         if not name or module.__name__.partition(".")[0] == "prefect_platform":
             return None
         file = Path(name).resolve()
-        return file if self.is_own(file) else None
+        return file if file.is_file() and self.is_own(file) else None
 
     def is_own(self, file: Path) -> bool:
         if _PACKAGES & set(file.parts) or any(root in file.parents for root in python_roots()):
@@ -96,7 +96,11 @@ def imports(file: Path, name: str) -> Iterator[str]:
     if file.suffix != ".py":
         return
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+    try:
+        tree = ast.parse(file.read_bytes(), str(file))
+    except SyntaxError:
+        return  # It travels as it is; whoever imports it is told by Python, here as in the run.
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_platform.errors import DigestMismatch, NotSignedIn
+from prefect_platform.errors import DigestMismatch, NotSignedIn, RegistrationError
 from prefect_platform.flows.bundle import build
 from prefect_platform.flows.capture.captured import Captured, Entry
 from prefect_platform.flows.storage import WebhookStorage, pull_bundle, unpack
@@ -39,6 +39,20 @@ def test_the_manifest_says_what_is_in_it(tmp_path: Path) -> None:
     assert manifest["entrypoint"] == "a.py:etl"
     assert manifest["code_digest"] == code.digest
     assert [(f["path"], f["size"]) for f in manifest["files"]] == [("a.py", 1), ("b/c.txt", 2)]
+
+
+def test_a_projects_own_file_of_that_name_wins(tmp_path: Path) -> None:
+    code = captured(Entry.of_bytes("bundle.json", b"mine"))
+    with zipfile.ZipFile(build(code, tmp_path / "b.zip").path) as archive:
+        assert archive.namelist() == ["bundle.json"]
+        assert archive.read("bundle.json") == b"mine"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        RegistrationError, match=r"gone\.csv belongs to this flow's project but cannot be read"
+    ):
+        Entry.of_file("gone.csv", tmp_path / "gone.csv")
 
 
 def test_a_value_counts_by_its_identity_and_not_by_its_bytes() -> None:
