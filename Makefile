@@ -16,7 +16,7 @@ setup: .venv/ready ## make .venv from the pinned versions, with compiled bytecod
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv (once; again when the pins change) ..."
 	@test -x $(PY) || python3 -m venv --without-pip .venv
-	@test -x .venv/tools/bin/uv || python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+	@test -x .venv/tools/bin/uv || python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action ignore \
 	  --target .venv/tools uv==$(UV_VERSION)
 	@.venv/tools/bin/uv pip install --quiet --python $(PY) --compile-bytecode -c constraints.txt -e '.[all]' --group dev
 	@touch $@

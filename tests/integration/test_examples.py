@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from prefect_platform.client.api import PlatformClient
 
+from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.wire.runs import Run, Status
 
