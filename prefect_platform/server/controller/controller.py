@@ -17,7 +17,7 @@ from sqlalchemy import select
 from prefect_platform.backends.base import Backend
 from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller import admission, sweeps
-from prefect_platform.server.controller.locks import LockLost, held
+from prefect_platform.server.controller.locks import LockLost, forget_all, held
 from prefect_platform.server.controller.observing import Observer
 from prefect_platform.server.controller.queue import WorkQueue
 from prefect_platform.server.controller.reconcile import Step
@@ -55,6 +55,7 @@ class Controller:
 
     async def start(self) -> None:
         """Find out how much room there is, and begin."""
+        await self._attempt("free old locks", lambda: forget_all(self._parts))
         await self._attempt("measure the machine", self._measure)
         loops = [
             self._scanning,

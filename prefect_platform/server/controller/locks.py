@@ -89,6 +89,13 @@ class Lock:
             return isinstance(done, CursorResult) and done.rowcount == 1
 
 
+async def forget_all(parts: Parts) -> None:
+    """Free what a killed server held. Only where no other server can be: on SQLite, at the start."""
+    if parts.database.is_sqlite:
+        async with parts.database.session() as session:
+            await session.execute(update(WorkloadRow).values(lock_token=None, lock_expires_at=None))
+
+
 async def held(parts: Parts, workload_id: str, work: Callable[[Lock], Awaitable[None]]) -> bool:
     """Do `work` while holding the lock. False if another controller holds it.
 

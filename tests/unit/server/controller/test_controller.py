@@ -14,6 +14,7 @@ from prefect_platform.backends.base import WorkloadSpec
 from prefect_platform.backends.memory import MemoryBackend
 from prefect_platform.server.config import RunSettings
 from prefect_platform.server.controller.controller import Controller
+from prefect_platform.server.controller.locks import Lock
 from prefect_platform.server.db.tables import RunRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import attempts, launches, logs, runs, tokens, work, workloads
 from prefect_platform.testing import faults
@@ -317,6 +318,14 @@ async def test_a_new_controller_adopts_what_runs(stage: Scene) -> None:
     async with controlled(stage, restarted):
         assert (await unsettled(stage)).id == attempt.id
     assert len(backend.launches) == 1
+
+
+async def test_the_lock_of_a_killed_server_holds_up_no_restart_of_the_only_one(stage: Scene) -> None:
+    attempt = await stage.attempt()
+    assert await Lock(stage.parts, attempt.workload.id).take()
+    async with controlled(stage, MemoryBackend()):
+        holder = (await stage.row(WorkloadRow, attempt.workload.id)).lock_token
+    assert (holder is None) == stage.parts.database.is_sqlite, "another server may live on PostgreSQL"
 
 
 @pytest.mark.slow
