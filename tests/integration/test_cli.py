@@ -54,8 +54,18 @@ def test_from_ci_with_address_and_token_from_the_environment(platform: Embedded,
         "PREFECT_PLATFORM_URL": platform.profile["url"],
         "PREFECT_PLATFORM_TOKEN": token,
     }
-    words = ["flow", "register", "flows.py:greet", "--name", "ci", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin",
-             "--param", "name=Ada", "--tag", "prod", "--concurrency-limit", "1"]  # fmt: skip
+    words = [
+        "flow",
+        "register",
+        "flows.py:greet",
+        "--name",
+        "ci",
+        "--tag",
+        "prod",
+        "--concurrency-limit",
+        "1",
+    ]
+    words += ["--cron", "0 2 * * *", "--timezone", "Europe/Berlin", "--param", "name=Ada"]
     done = pp(platform, project, *words, "--json", **ci)
     assert done.returncode == 0, done.stderr
     first = json.loads(done.stdout)
