@@ -55,13 +55,13 @@ def _wait(process: subprocess.Popen[bytes], places: Places, log: Path) -> None:
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
         state = read_state(places)
-        if state is not None and state.supervisor.pid == process.pid and state.ready_seconds is not None:
-            print(
-                log.read_text(encoding="utf-8").replace("Ctrl-C cancels", "`prefect-platform down` cancels")
-            )
+        said = log.read_text(encoding="utf-8")
+        ours = state is not None and state.supervisor.pid == process.pid and state.ready_seconds is not None
+        if ours and words.LAST in said:  # the page is written a moment after the state
+            print(said.replace("Ctrl-C cancels", "`prefect-platform down` cancels"))
             return
         if process.poll() is not None:
-            said = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
-            raise PlatformError("\n".join(said).removeprefix("Error: ") or f"It ended at once; see {log}.")
+            lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+            raise PlatformError("\n".join(lines).removeprefix("Error: ") or f"It ended at once; see {log}.")
         time.sleep(0.05)
     raise Unavailable(f"Not ready after {_SECONDS:g} s; it goes on starting. Its output is in {log}.")

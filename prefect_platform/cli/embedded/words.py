@@ -21,6 +21,10 @@ EXAMPLE = """\
   register(hello, name="first", cron="0 8 * * *").run().follow()"""
 
 
+LAST = "Ctrl-C cancels and records open runs, and stops everything."
+"""The end of the page: who has seen it has seen it all."""
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -71,7 +75,7 @@ def ready(state: State, seconds: float, own: float, logs: Path) -> str:
             "  prefect-platform run start hello --follow",
             "  prefect-platform run list",
             "",
-            "Ctrl-C cancels and records open runs, and stops everything.",
+            LAST,
         ]
     )
 
