@@ -31,7 +31,7 @@ def commands() -> str:
         context = click.Context(command, info_name=name)
         parts.append(f"\n## `{name}`\n{inspect.cleandoc(command.help or '')}\n")
         rows = [param.get_help_record(context) for param in command.get_params(context)]
-        parts += [f"- `{row[0]}` {row[1]}".rstrip() + "\n" for row in rows if row and row[0] != "--help"]
+        parts += [f"- `{row[0]}` {row[1]}".rstrip() + "\n" for row in rows if row and "--help" not in row[0]]
     return "".join(parts)
 
 
