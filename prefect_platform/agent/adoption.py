@@ -11,23 +11,28 @@ from datetime import UTC, datetime, timedelta
 from prefect_platform.agent.claims import Claim, is_ours
 from prefect_platform.agent.flow_run import FlowRun
 from prefect_platform.agent.pickup import Pickup
+from prefect_platform.agent.platform import Platform
 from prefect_platform.agent.prefect_api import PrefectApi
-from prefect_platform.wire.runs import Work
 
 STRANGER = timedelta(minutes=5)
 """After this long in Pending a claim of another agent is taken for lost: it asks for seconds only."""
 
 
 class Adoption:
-    def __init__(self, agent_id: str, prefect: PrefectApi, pickup: Pickup) -> None:
+    def __init__(self, agent_id: str, prefect: PrefectApi, platform: Platform, pickup: Pickup) -> None:
         self._agent_id = agent_id
         self._prefect = prefect
+        self._platform = platform
         self._pickup = pickup
 
-    async def sweep(self, pool: str, work: Work) -> None:
-        """Ask again for every orphan. `work` must have been read after the last claim was answered."""
+    async def sweep(self, pool: str) -> None:
+        """Ask again for every orphan."""
+        pending = await self._prefect.runs_in(pool, "PENDING")
+        if not pending:
+            return
+        work = await self._platform.work(None, 0.0)  # Read later, it knows the attempts of all of them.
         have = {attempt.pending_state_id for attempt in (*work.open, *work.unsettled)}
-        for run in await self._prefect.runs_in(pool, "PENDING"):
+        for run in pending:
             if run.state.id in have or run.id in self._pickup.slots:
                 continue
             if await self._is_orphan(run):

@@ -38,6 +38,8 @@ POLL_SECONDS = 5.0
 """Looking without a reason: what events and timer missed is found this late at most."""
 REPORT_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
+PRESENCE_SECONDS = 25.0
+"""Prefect shows queues and deployments as not ready after a minute without a worker's poll."""
 WORK_WAIT_SECONDS = 25.0
 _LONGEST_PAUSE = 5.0
 
@@ -81,8 +83,15 @@ class PlatformAgent:
             UsageError: this agent was asked to serve a pool that is not the platform's.
             NotSignedIn, Forbidden: the platform does not accept its token.
         """
-        async with open_http() as http, anyio.create_task_group() as tasks:
-            api = PrefectApi(PrefectHttp(http))
+        async with open_http() as http:
+            prefect_http = PrefectHttp(http)
+            try:
+                await self._serve(PrefectApi(prefect_http))
+            finally:
+                await prefect_http.drain()
+
+    async def _serve(self, api: PrefectApi) -> None:
+        async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_reporting)
             agent = await self._insist("platform", lambda: self._platform.report(self._report()))
             pool = await self._insist("platform", self._platform.work_pool)
@@ -102,12 +111,17 @@ class PlatformAgent:
             )
             self._outbox = Outbox(api, self._platform, self.problems, tasks, self._cancellation.nested)
             events = Events(
-                api.address, self.problems, on_change=self.bell.ring, on_cancelling=self._heard_cancelling
+                api.address,
+                self.problems,
+                on_scheduled=self.bell.ring,
+                on_end=self._room_made,
+                on_cancelling=self._heard_cancelling,
             )
             log.info("Agent %s serves work pool %s of %s", agent.name, pool.name, api.address)
             tasks.start_soon(events.listen, pool_id)
             tasks.start_soon(self._keep_working)
-            tasks.start_soon(self._keep_sweeping, pickup, Adoption(agent.id, api, pickup))
+            tasks.start_soon(self._keep_sweeping, Adoption(agent.id, api, self._platform, pickup))
+            tasks.start_soon(self._keep_present, pickup)
             await self._keep_looking(pickup)
 
     def _check_pool(self, name: str) -> None:
@@ -184,8 +198,13 @@ class PlatformAgent:
             self.problems.close("work")
             if work.cursor != cursor:
                 self._act_on(work)
-                self.bell.ring()  # An end makes room.
+                self._room_made()
             cursor = work.cursor
+
+    def _room_made(self) -> None:
+        """Something ended here or in Prefect: look again, if the last look left anything."""
+        if self._pickup is not None and self._pickup.left_some:
+            self.bell.ring()
 
     def _act_on(self, work: Work) -> None:
         self._outbox.take(work.unsettled, work.open)
@@ -201,14 +220,19 @@ class PlatformAgent:
         self.running.cancelled(flow_run_id)
         self._start("cancelling", lambda: self._cancellation.from_prefect(flow_run_id))
 
-    async def _keep_sweeping(self, pickup: Pickup, adoption: Adoption) -> None:
+    async def _keep_present(self, pickup: Pickup) -> None:
+        while True:
+            with self.problems.watch("prefect"):
+                await pickup.show_presence()
+            await anyio.sleep(PRESENCE_SECONDS)
+
+    async def _keep_sweeping(self, adoption: Adoption) -> None:
         while True:
             with self.problems.watch("sweep"):
-                await pickup.show_presence()
                 work = await self._platform.work(None, 0.0)
                 self._act_on(work)
                 await self._cancellation.sweep(self._pool_name)
-                await adoption.sweep(self._pool_name, work)
+                await adoption.sweep(self._pool_name)
             await anyio.sleep(self._sweep_seconds)
 
     def _start(self, subject: str, act: Callable[[], Awaitable[None]]) -> None:

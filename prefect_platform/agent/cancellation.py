@@ -44,9 +44,7 @@ class Cancellation:
     async def from_prefect(self, flow_run_id: str) -> None:
         """A flow run became Cancelling: stop what runs it, and its children."""
         attempt = self._open_attempt(flow_run_id)
-        if attempt is not None:
-            await self._stop(attempt.id)
-        else:
+        if attempt is None or not await self._stop(attempt.id):
             try:
                 await self._without_open_attempt(await self._prefect.read_run(flow_run_id))
             except NotFound:
@@ -69,11 +67,13 @@ class Cancellation:
         for run in await self._prefect.runs_in(pool, "CANCELLING"):
             await self.from_prefect(run.id)
 
-    async def _stop(self, attempt_id: str) -> None:
+    async def _stop(self, attempt_id: str) -> bool:
+        """Ask the platform to stop an attempt. False if there is nothing to stop any more."""
         try:
-            await self._platform.cancel(attempt_id, "cancelled in Prefect")
+            attempt = await self._platform.cancel(attempt_id, "cancelled in Prefect")
         except NotFound:
-            log.info("Attempt %s is gone from the platform: there is nothing to stop.", attempt_id)
+            return False
+        return attempt.settled_at is None
 
     async def _without_open_attempt(self, run: FlowRun) -> None:
         """Its attempt ended long ago, is not known here yet, or never was."""

@@ -30,9 +30,11 @@ from prefect_platform.wire.runs import Attempt, AttemptRequest
 
 log = logging.getLogger("prefect_platform.agent")
 
-_CLAIMS_AT_ONCE = 4
-"""More at once makes a Prefect server on SQLite hang."""
+_CLAIMS_AT_ONCE = 2
+"""Prefect on SQLite writes one at a time; more at once only wait for each other's locks."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_RULES_SECONDS = 1.0
+"""How late a pause or a limit set in Prefect takes effect."""
 _FOREIGN_PAUSE = 60.0
 """Seconds until a run that is not for this agent is looked at again: its deployment may change."""
 
@@ -79,6 +81,9 @@ class Pickup:
         self.start_up = StartUp()
         self.last_poll_at: datetime | None = None
         self.last_pickup_at: datetime | None = None
+        self.left_some = False
+        """Whether the last look left runs that are due: room, or a limit that loosens, is news then."""
+        self._known_rules: tuple[float, Rules | None] = (0.0, None)
 
     def now(self) -> datetime:
         return self._clock()
@@ -96,13 +101,28 @@ class Pickup:
         free, waiting, rules = await _together(
             self._free(),
             self._prefect.waiting(self._pool.name, before=now + LOOK_AHEAD),
-            self._prefect.rules(self._pool.name, self._pool.queues),
+            self._rules(),
         )
         self.schedule.replace(run.due for run in waiting if run.due is not None)
         self.schedule.pass_by(due_until)
-        if free and not rules.paused:
-            await self._take([run for run in waiting if run.due is None or run.due <= due_until], rules, free)
+        fresh = self._fresh([run for run in waiting if run.due is None or run.due <= due_until])
+        taken = await self._take(fresh, rules, free) if fresh and free and not rules.paused else 0
+        self.left_some = taken < len(fresh)
         self.last_poll_at = self._clock()
+
+    async def _rules(self) -> Rules:
+        """The pool's rules, at most `_RULES_SECONDS` old."""
+        read_at, rules = self._known_rules
+        if rules is None or anyio.current_time() - read_at > _RULES_SECONDS:
+            rules = await self._prefect.rules(self._pool.name, self._pool.queues)
+            self._known_rules = (anyio.current_time(), rules)
+        return rules
+
+    def _fresh(self, due: list[FlowRun]) -> list[FlowRun]:
+        """Runs that are neither under way nor set aside."""
+        now = anyio.current_time()
+        self._aside.forget_old(now)
+        return [run for run in due if run.id not in self.slots and not self._aside.holds(run.id, now)]
 
     async def show_presence(self) -> None:
         """Poll as a worker does, so that Prefect shows the pool's queues and deployments as ready."""
@@ -120,20 +140,18 @@ class Pickup:
         limit = self._limit()
         return free if limit is None else max(0, min(free, limit - len(self.slots)))
 
-    async def _take(self, due: list[FlowRun], rules: Rules, free: int) -> None:
-        now = anyio.current_time()
-        self._aside.forget_old(now)
-        fresh = [run for run in due if run.id not in self.slots and not self._aside.holds(run.id, now)]
-        fresh = [run for run in fresh if run.queue_id in rules.open_queues]
-        if fresh and rules.limited:
-            fresh = await self._let_through(fresh)
-        if not fresh:
-            return
-        fresh.sort(key=lambda run: rules.open_queues[run.queue_id or ""])  # and by due time, as they came
-        wanted = await self._ours(fresh, now)
+    async def _take(self, fresh: list[FlowRun], rules: Rules, free: int) -> int:
+        """Start claiming as many as there is room for; how many need no further look."""
+        offered = [run for run in fresh if run.queue_id in rules.open_queues]
+        if offered and rules.limited:
+            offered = await self._let_through(offered)
+        # By due time within a priority, as they came.
+        offered.sort(key=lambda run: rules.open_queues[run.queue_id or ""])
+        wanted = await self._ours(offered, anyio.current_time())
         for run, version in wanted[:free]:
             self.slots.hold(run.id)
             self._tasks.start_soon(self._claim, run, version)
+        return len(wanted[:free]) + len(offered) - len(wanted)
 
     async def _let_through(self, runs: list[FlowRun]) -> list[FlowRun]:
         """Those that the concurrency limits of pool and queues leave room for."""

@@ -1,12 +1,13 @@
-"""One way to the Prefect API: short timeouts, quick bounded retries, errors in our own words.
+"""One way to the Prefect API: quick bounded retries, errors in our own words.
 
-SQLite servers answer 503 now and then, and a request may hang; both are asked again within a
-second. Every call that writes carries its own transition id or is idempotent, so asking again is
+SQLite servers answer 500 or 503 when two writes meet, and a request may hang; all are asked again
+within seconds. Every call that writes carries its own transition id or is idempotent, so asking again is
 always safe. Prefect's own client waits up to a minute between its retries, which is why it is not used.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import uuid
@@ -26,10 +27,12 @@ from prefect_platform.errors import (
     foreign,
 )
 
-_AGAIN = frozenset({408, 425, 429, 502, 503, 504})
-_PAUSES = (0.05, 0.2, 0.6)
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PAUSES = (0.05, 0.15, 0.4, 1.0)
 """Seconds before each repetition; after the last one the caller decides."""
-_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+_TIMEOUT = httpx.Timeout(70.0, connect=3.0)
+"""Longer than the 60 s for which a server on SQLite waits for a lock: see `PrefectHttp`."""
+_DRAIN_SECONDS = 2.0
 
 
 def open_http(url: str | None = None) -> httpx.AsyncClient:
@@ -75,16 +78,39 @@ def _user_and_password(text: str) -> tuple[str, str]:
 
 class PrefectHttp:
     """JSON calls. Raises `OrchestratorUnavailable`, `NotFound`, `Conflict`, or `InternalError` for
-    a refusal that only a fault of ours explains."""
+    a refusal that only a fault of ours explains.
+
+    A request that was sent is never broken off, whatever becomes of the caller. A server on SQLite
+    cancels the work of a client that hangs up; if that work waits for a lock, the server's one
+    event loop waits with it, and nobody is answered for a minute.
+    """
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
         self._csrf: dict[str, str] = {}
         self._csrf_client = str(uuid.uuid4())
+        self._sent: set[asyncio.Task[httpx.Response]] = set()
 
     @property
     def address(self) -> str:
         return str(self._http.base_url).rstrip("/")
+
+    async def drain(self) -> None:
+        """Let what was sent be answered, for a moment. Call it before the HTTP client is closed."""
+        if self._sent:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait(self._sent, timeout=_DRAIN_SECONDS)
+
+    async def _send(self, *request: Any, **options: Any) -> httpx.Response:
+        task = asyncio.ensure_future(self._http.request(*request, **options))
+        self._sent.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[httpx.Response]) -> None:
+        self._sent.discard(task)
+        if not task.cancelled():
+            task.exception()  # Whoever asked has it, or has gone; either way it is no news.
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer's JSON, or None for an empty one."""
@@ -101,7 +127,7 @@ class PrefectHttp:
         headers = {"Content-Type": "application/json", **self._csrf}
         for pause in (*_PAUSES, None):
             try:
-                response = await self._http.request(method, path, content=content, headers=headers)
+                response = await self._send(method, path, content=content, headers=headers)
             except httpx.TransportError as error:
                 if pause is None:
                     raise self._silence(error) from error

@@ -15,6 +15,7 @@ from prefect.events import Event
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 
+from prefect_platform.agent.flow_run import FINAL_TYPES
 from prefect_platform.agent.problems import Problems
 from prefect_platform.errors import foreign
 
@@ -58,14 +59,16 @@ class Events:
         api_url: str,
         problems: Problems,
         *,
-        on_change: Callable[[], None],
+        on_scheduled: Callable[[], None],
+        on_end: Callable[[], None],
         on_cancelling: Callable[[str], None],
     ) -> None:
-        """`on_change` is called on every connection and whenever there may be a run to take or
-        room for one; `on_cancelling` with the id of a flow run that became Cancelling."""
+        """`on_scheduled` is called on every connection and whenever there may be a run to take, `on_end`
+        whenever one came to its end, `on_cancelling` with the id of one that became Cancelling."""
         self._api_url = api_url
         self._problems = problems
-        self._on_change = on_change
+        self._on_scheduled = on_scheduled
+        self._on_end = on_end
         self._on_cancelling = on_cancelling
 
     async def listen(self, pool_id: str) -> None:
@@ -94,7 +97,7 @@ class Events:
         )
         async with get_events_subscriber(filter=wanted, reconnection_attempts=0) as events:
             self._problems.close("events")
-            self._on_change()
+            self._on_scheduled()
             async for event in events:
                 self._hear(event)
 
@@ -102,6 +105,7 @@ class Events:
         kind = event.resource.get("prefect.state-type")
         if kind == "CANCELLING":
             self._on_cancelling(event.resource.id.removeprefix(_PREFIX))
-        elif kind not in ("PENDING", "RUNNING"):
-            # Scheduled in one of its names: work. A final state: room under a concurrency limit.
-            self._on_change()
+        elif kind == "SCHEDULED":
+            self._on_scheduled()
+        elif kind in FINAL_TYPES or kind == "PAUSED":
+            self._on_end()  # There may be room under a concurrency limit.

@@ -53,6 +53,8 @@ class FakePlatform:
         self.attempts: dict[str, Attempt] = {}
         self.requests: list[AttemptRequest] = []
         """Everything asked for, repetitions too."""
+        self.askers: set[tuple[str, str]] = set()
+        """Flow run and agent of everything asked for."""
         self.settlements: dict[str, Settlement] = {}
         self.cancels: list[str] = []
         self.reports: list[AgentReport] = []
@@ -114,6 +116,7 @@ class FakePlatform:
 
     def make(self, agent_id: str, request: AttemptRequest) -> Attempt:
         self.requests.append(request)
+        self.askers.add((request.flow_run_id, agent_id))
         if self.ask_refusal is not None:
             raise self.ask_refusal
         if request.flow_version_id not in self.versions:

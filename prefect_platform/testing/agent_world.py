@@ -30,10 +30,10 @@ class World:
         self.deployment = ""
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON. A server on SQLite answers 503 now and then, and is asked again."""
+        """The answer's JSON. A server on SQLite answers 500 or 503 when two writes meet: ask again."""
         for _ in range(20):
             response = await self.http.request(method, path, json=body)
-            if response.status_code != 503:
+            if response.status_code not in (500, 503):
                 break
             await asyncio.sleep(0.1)
         response.raise_for_status()
@@ -108,7 +108,7 @@ class World:
 @asynccontextmanager
 async def world(api: str) -> AsyncIterator[World]:
     """A pool with one deployment `d` on the Prefect server at `api`."""
-    async with httpx.AsyncClient(base_url=api, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=api, timeout=60) as http:
         made = World(api, http)
         body = {"name": made.pool, "type": "platform", "base_job_template": base_job_template()}
         await made.call("POST", "/work_pools/", body)
@@ -141,6 +141,7 @@ class Wire:
         self._target = port
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._relays: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def mend(self) -> None:
@@ -152,8 +153,13 @@ class Wire:
         self._server.close()
         for writer in list(self._open):
             writer.transport.abort()
+        await asyncio.gather(*self._relays)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relay = asyncio.current_task()
+        assert relay is not None
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         self._open |= {writer, back}
         await asyncio.gather(_copy(reader, back), _copy(there, writer))
