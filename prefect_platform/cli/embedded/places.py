@@ -37,7 +37,8 @@ class Places:
 
     @property
     def logs(self) -> Path:
-        return self.data / "logs"
+        """What the parts themselves say; the logs of runs are the platform's store."""
+        return self.data / "output"
 
     @property
     def prefect(self) -> Path:
