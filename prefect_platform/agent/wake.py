@@ -99,9 +99,9 @@ class Events:
             self._problems.close("events")
             self._on_scheduled()
             async for event in events:
-                self._hear(event)
+                self.hear(event)
 
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
         kind = event.resource.get("prefect.state-type")
         if kind == "CANCELLING":
             self._on_cancelling(event.resource.id.removeprefix(_PREFIX))
