@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from prefect_platform.launcher.linux import die_with_parent
 
 if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
@@ -120,5 +123,7 @@ def launch(home: Path, *, environment: Mapping[str, str] | None = None) -> Embed
             stderr=subprocess.STDOUT,
             env=env,
             start_new_session=True,
+            # A test run that is killed must not leave a platform behind.
+            preexec_fn=partial(die_with_parent, signal.SIGINT),  # noqa: PLW1509
         )
     return Embedded(home, env, process)
