@@ -119,6 +119,7 @@ class Attempt:
             place,
             output.write_end,
         )
+        self._log.flow.spool.begin()
         try:
             pid = engine.start_engine(start)
         except EngineFault:

@@ -7,6 +7,7 @@ rest works without them.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+F_SETPIPE_SZ = 1031
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 IS_LINUX = sys.platform.startswith("linux")
@@ -28,6 +30,12 @@ def become_subreaper() -> None:
 def die_with_parent(signum: int) -> None:
     """Send this process `signum` when the thread that forked it ends. Kept across exec."""
     _prctl(PR_SET_PDEATHSIG, signum)
+
+
+def limit_pipe(descriptor: int, size: int) -> None:
+    """Let a pipe hold no more than so many bytes; elsewhere it holds what the system gives it."""
+    if IS_LINUX:
+        fcntl.fcntl(descriptor, F_SETPIPE_SZ, size)
 
 
 def _prctl(option: int, argument: int) -> None:

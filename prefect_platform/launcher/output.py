@@ -1,7 +1,8 @@
 """What a run prints: one pipe for its descriptors 1 and 2 and those of everything below it.
 
 The reader takes bytes as they come and never waits for the network, so a run is never held up by the
-platform. The pipe keeps the kernel's 64 KiB: that is the most a killed launcher can lose of a source.
+platform. What is not on disk yet is what stands in the pipe, the chunk that was just read, and the few
+bytes that the masking holds back. Together they are 64 KiB at most: that is what a killed launcher loses.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import os
 import select
 import threading
 
+from prefect_platform.launcher.linux import limit_pipe
 from prefect_platform.launcher.source import Source
 
-CHUNK = 1 << 16
+PIPE_BYTES = 32 << 10
+CHUNK = 24 << 10
+"""Leaves 8 KiB of the 64 for the beginning of a secret that is held back."""
 
 
 class Output:
@@ -21,6 +25,7 @@ class Output:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._read, self.write_end = os.pipe2(os.O_CLOEXEC)
+        limit_pipe(self._read, PIPE_BYTES)
         self._abandoned, self._abandon = os.pipe2(os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
 

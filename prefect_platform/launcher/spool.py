@@ -1,6 +1,6 @@
 """One source's bytes on disk, written before anything is sent. Whoever outlives the launcher can read them.
 
-Layout of `<workload directory>/spool/<source>/`:
+Layout of `<workload directory>/spool/<source>/`, which is there as soon as bytes may come:
 
     00000000000000000000     a segment: raw bytes of the stream; its name is the offset of its first
     00000000000016777216     byte, 20 digits. Segments follow each other without a hole; acknowledged
@@ -57,6 +57,13 @@ class Spool:
     def in_memory(self) -> bool:
         """Whether the end of the stream is in memory already."""
         return bool(self._memory)
+
+    def begin(self) -> None:
+        """Say on disk that the stream has begun, before its first byte: it may be lost in a pipe."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.fault = error.strerror or str(error)
 
     def append(self, data: bytes) -> int:
         """Write what fits; returns the number of bytes written."""

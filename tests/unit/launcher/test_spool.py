@@ -65,6 +65,16 @@ def test_closed_says_size_digest_and_what_is_missing(spool: Spool, tmp_path: Pat
     assert segments(tmp_path) == {}
 
 
+def test_a_stream_that_has_begun_stands_on_disk_before_its_first_byte(spool: Spool, tmp_path: Path) -> None:
+    spool.begin()
+    assert (tmp_path / "flow").is_dir()
+    assert (spool.append(b"12345"), spool.fault) == (5, "")
+    (tmp_path / "other").touch()
+    other = Spool(tmp_path / "other", 10)
+    other.begin()
+    assert "exists" in other.fault
+
+
 def test_an_empty_stream_can_be_closed(spool: Spool, tmp_path: Path) -> None:
     spool.close(hashlib.sha256().hexdigest(), 0)
     assert json.loads((tmp_path / "flow" / "closed").read_text())["size"] == 0
