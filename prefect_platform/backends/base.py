@@ -80,6 +80,8 @@ class RecoveredEnd:
     """Sources that the launcher closed itself: nothing of them is missing."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes that each closed source has, where the launcher said so. A log that ends before is not whole."""
+    begun: frozenset[str] = frozenset()
+    """Sources of which bytes may have come, also those that nothing was kept of."""
 
 
 class Backend(Protocol):

@@ -197,7 +197,7 @@ class MemoryBackend:
         workload = self._find(handle)
         if workload is None:
             return RecoveredEnd(None, frozenset())
-        return RecoveredEnd(workload.result, workload.complete)
+        return RecoveredEnd(workload.result, workload.complete, begun=frozenset(workload.logs))
 
     async def remove(self, handle: Handle) -> None:
         workload = self._find(handle)

@@ -3,6 +3,7 @@
 The directory belongs to user code too, so nothing in it is trusted: no link is followed, nothing but
 plain files is read, and a name that is no source is passed over.
 
+    spool/<source>/              there as soon as bytes of the source may come
     spool/<source>/<20 digits>   bytes of the source from that offset on
     spool/<source>/closed        JSON {"size", "sha256", "left_out"}: the launcher closed the source
     result.json                  a ResultReport, written whole before it is sent
@@ -78,12 +79,13 @@ def pieces(directory: Path, source: str, start: int) -> Iterator[RecoveredLog]:
 def end(directory: Path) -> RecoveredEnd:
     """What was written down about the end."""
     sizes: dict[str, int] = {}
-    for source in sources(directory):
+    begun = sources(directory)
+    for source in begun:
         said = record(directory / SPOOL / source / CLOSED)
         if said is not None and isinstance(size := said.get("size"), int):
             sizes[source] = size
     whole = frozenset(source for source, size in sizes.items() if reach(directory, source) in (None, size))
-    return RecoveredEnd(record(directory / RESULT), whole, sizes)
+    return RecoveredEnd(record(directory / RESULT), whole, sizes, frozenset(begun))
 
 
 def reach(directory: Path, source: str) -> int | None:

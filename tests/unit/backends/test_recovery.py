@@ -45,6 +45,13 @@ def test_sources_are_those_with_a_sources_name(tmp_path: Path) -> None:
     assert recovery.sources(tmp_path) == ["flow"]
 
 
+def test_a_source_has_begun_before_anything_of_it_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "spool" / "flow").mkdir(parents=True)
+    write_spool(tmp_path, "launcher", b"x")
+    found = recovery.end(tmp_path)
+    assert (found.begun, found.complete) == ({"flow", "launcher"}, {"launcher"})
+
+
 def test_a_spool_that_is_a_link_is_none(tmp_path: Path) -> None:
     write_spool(tmp_path / "other", "flow", b"x")
     (tmp_path / "spool").symlink_to(tmp_path / "other" / "spool")

@@ -143,6 +143,24 @@ async def test_a_dead_launchers_log_is_recovered_marked_and_sealed(stage: Scene)
     assert "killed by SIGKILL" in run.reason
 
 
+async def test_a_gap_is_marked_where_not_a_byte_of_a_source_was_kept(stage: Scene) -> None:
+    backend = MemoryBackend()
+    async with controlled(stage, backend):
+        attempt = await stage.attempt()
+        spec = await launched(backend)
+        await runs_now(stage, backend, spec)
+        backend.end(
+            spec.workload_id, signal=9, logs={"flow": b"", "launcher": b"ok\n"}, complete=["launcher"]
+        )
+        await settle(stage, attempt, Status.CRASHED, "CRASHED")
+        await removed(stage, attempt)
+    info = next(s for s in await logs.source_infos(stage.parts, [spec.workload_id]) if s.source == "flow")
+    assert [(gap.offset, gap.at_most) for gap in info.gaps] == [(0, 64 << 10)]
+    assert info.sealed_at is not None
+    text = await stage.parts.logs.read(spec.workload_id, "flow", 0, 1000)
+    assert text.startswith(b"\n[prefect-platform] up to 65536 bytes may be missing here")
+
+
 async def test_a_result_that_the_launcher_could_not_send_is_used(stage: Scene) -> None:
     backend = MemoryBackend()
     async with controlled(stage, backend):
