@@ -62,12 +62,12 @@ def environment(config: ServerConfig, project: str, token: str) -> dict[str, str
     """
     found = {
         "PREFECT_API_URL": config.orchestrator.url,
+        "PREFECT_UI_URL": config.orchestrator.pages,
         "PREFECT_HOME": str(config.data_dir / "prefect-runs"),
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(config.data_dir / "results" / project),
         "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": str(PREFECT_LOG_SECONDS),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "DO_NOT_TRACK": "1",
-        "PYTHONUNBUFFERED": "1",
         "PREFECT_PLATFORM_URL": config.public_url,
         "PREFECT_PLATFORM_PROJECT": project,
         "PREFECT_PLATFORM_TOKEN": token,

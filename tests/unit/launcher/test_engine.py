@@ -115,6 +115,29 @@ def test_the_bootstrap_runs_prefects_engine_as_the_main_program(tmp_path: Path, 
     }
 
 
+LARGE_PRINT = """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: None)  # interrupts a write that waits: it has taken a part by then
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+print("y" * 3_000_000)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_large_print_through_a_slow_pipe_is_whole(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "__init__.py").touch()
+    (tmp_path / "prefect" / "engine.py").write_text(LARGE_PRINT)
+    command = [sys.executable, *engine.arguments("{}.{}.{}".format(*sys.version_info[:3]))]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        found = b"".join(iter(lambda: os.read(process.stdout.fileno(), 1000), b""))
+    assert process.returncode == 0
+    assert found == b"y" * 3_000_000 + b"\nthe end\n"
+
+
 def test_the_bootstrap_refuses_another_minor_version() -> None:
     command = [sys.executable, *engine.arguments("2.7.18")]
     found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

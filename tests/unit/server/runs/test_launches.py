@@ -168,6 +168,7 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
     assert found["PREFECT_API_URL"] == "http://prefect:4200/api"
     assert found["PREFECT_API_AUTH_STRING"] == "admin:secret"
     assert found["PREFECT_HOME"] == "/data/prefect-runs"
+    assert "PYTHONUNBUFFERED" not in found, "a stream without a buffer loses the rest of a partial write"
     assert found["PREFECT_RESULTS_LOCAL_STORAGE_PATH"] == "/data/results/default"
     encoded = base64.b64encode(b"admin:secret").decode()
     assert launch_specs.authorization(config.orchestrator) == f"Basic {encoded}"
