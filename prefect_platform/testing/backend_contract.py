@@ -365,7 +365,7 @@ class BackendContract(ABC):
         backend = stage.backend()
         handle = await self.left(stage, backend, {"flow": b"half a li"}, None)
         end = await backend.recover_end(handle)
-        assert (end.result, end.complete, end.begun) == (None, frozenset(), {"flow"})
+        assert (end.result, end.complete, end.begun) == (None, frozenset(), frozenset({"flow"}))
         assert await recovered(backend, handle) == {"flow": b"half a li"}
 
     @pytest.mark.asyncio

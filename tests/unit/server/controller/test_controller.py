@@ -152,6 +152,7 @@ async def test_a_gap_is_marked_where_not_a_byte_of_a_source_was_kept(stage: Scen
         backend.end(
             spec.workload_id, signal=9, logs={"flow": b"", "launcher": b"ok\n"}, complete=["launcher"]
         )
+        await unsettled(stage)
         await settle(stage, attempt, Status.CRASHED, "CRASHED")
         await removed(stage, attempt)
     info = next(s for s in await logs.source_infos(stage.parts, [spec.workload_id]) if s.source == "flow")
