@@ -8,6 +8,7 @@ lost are those counted and not in the log; of a killed launcher one pipe (64 KiB
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections import defaultdict
@@ -27,11 +28,10 @@ GAPS = {"server": 6.0, "agent": 6.0, "launcher": 1.5, "flow": 1.5}
 
 def main() -> None:
     times = {part: round(share * KILLS) for part, share in SHARES.items()}
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-kill-", ignore_cleanup_errors=True) as name,
-        embedded(Path(name) / "home") as platform,
-    ):
-        outcome = campaign(platform, Path(name), times, GAPS, SEED)
+    folder = Path(tempfile.mkdtemp(prefix="bench-kill-"))
+    print(f"In {folder}, which is kept if anything is wrong")
+    with embedded(folder / "home") as platform:
+        outcome = campaign(platform, folder, times, GAPS, SEED)
     show(outcome)
     figure = Figure("bytes_lost", "bytes", "0", ours=[float(outcome.lost)])
     kills = Figure("kills", "kills", str(KILLS), ours=[float(sum(outcome.kills.values()))])
@@ -39,6 +39,7 @@ def main() -> None:
     report("kill", [figure, untrue, kills])
     if outcome.lost or outcome.problems:
         sys.exit("\n".join(["Bytes were lost, or an end was not true:", *outcome.problems]))
+    shutil.rmtree(folder)
 
 
 def show(outcome: Outcome) -> None:
