@@ -25,7 +25,10 @@ never more than `MAX_FOREIGN_TEXT` characters of somebody else's answer.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar
 
 MAX_FOREIGN_TEXT = 256
@@ -47,6 +50,11 @@ class PlatformError(Exception):
         self.message = message
         self.data: dict[str, Any] = data
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: our own frames are no news to who called us."""
+        lines = traceback.format_list(_frames_of_the_caller(self.__traceback__))
+        return ["".join([*lines, f"{type(self).__name__}: {self.message}"])]
+
     def problem(self) -> dict[str, Any]:
         """This error as an RFC 9457 problem document."""
         return {
@@ -57,6 +65,19 @@ class PlatformError(Exception):
             "detail": self.message,
             "data": self.data,
         }
+
+
+def _frames_of_the_caller(error: TracebackType | None) -> list[traceback.FrameSummary]:
+    """From the last frame of IPython to the first of ours."""
+    ours, found = str(Path(__file__).parent), list[traceback.FrameSummary]()
+    for frame in traceback.extract_tb(error):
+        if "/IPython/core/" in frame.filename:
+            found = []
+        elif frame.filename.startswith(ours):
+            break
+        else:
+            found.append(frame)
+    return found
 
 
 class UsageError(PlatformError):

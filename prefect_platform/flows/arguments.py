@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,7 +145,13 @@ def check_parameters(flow: Flow[..., Any], parameters: Any) -> dict[str, Any]:
         checked: dict[str, Any] = to_jsonable_python(dict(parameters))
         _check_types(flow, dict(parameters))
     except ParameterTypeError as error:
-        raise RegistrationError(f"parameters do not fit the flow: {foreign(str(error))}") from None
+        why = (
+            str(error)
+            .removeprefix("Flow run received invalid parameters:")
+            .replace("\n - ", "; ")
+            .strip("; ")
+        )
+        raise RegistrationError(f"parameters do not fit the flow {flow.name!r}: {foreign(why)}.") from None
     except (PydanticSerializationError, ValueError) as error:
         raise RegistrationError(
             f"parameters cannot be written as JSON: {foreign(str(error))}. Use numbers, text, lists, dicts."
@@ -156,7 +164,19 @@ def _check_types(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
     later = any(isinstance(value, dict) and "__prefect_kind" in value for value in parameters.values())
     missing = set(flow.parameters.required or ()) - set(parameters)
     if flow.should_validate_parameters and not later and not missing:
-        flow.validate_parameters(parameters)
+        with _silent("prefect.flows"):
+            flow.validate_parameters(parameters)
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Prefect logs what it raises; here the raised one is enough."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _tags(tags: Any) -> list[str]:
@@ -183,7 +203,9 @@ def _triggers(triggers: Any) -> list[Any]:
         try:
             found.append(adapter.validate_python(trigger) if isinstance(trigger, dict) else trigger)
         except ValidationError as error:
-            raise RegistrationError(f"A trigger cannot be read: {foreign(str(error))}") from None
+            first = error.errors(include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise RegistrationError(f"A trigger cannot be read: {where}: {first['msg']}.") from None
         if not hasattr(found[-1], "as_automation"):
             raise RegistrationError(
                 f"A trigger is {type(trigger).__name__}: expected one of prefect.events, such as "

@@ -38,6 +38,11 @@ class DeploymentSpec:
         return str(self.body["name"])
 
     @property
+    def active(self) -> set[str]:
+        """Slugs of the schedules that are not asked to rest."""
+        return {schedule.slug for schedule in self.schedules if schedule.active}
+
+    @property
     def digest(self) -> str:
         """Equal digests: there is nothing to tell Prefect."""
         schedules = [schedule.body() for schedule in self.schedules]
@@ -54,6 +59,13 @@ class Applied:
     flow_id: str
     written: bool
     notes: tuple[str, ...] = ()
+    made: bool = False
+    resting: frozenset[str] = frozenset()
+    """Slugs of schedules that are paused."""
+
+    @property
+    def change(self) -> str:
+        return "new" if self.made else "changed" if self.written else "unchanged"
 
 
 def specify(
@@ -118,8 +130,9 @@ def apply(api: PrefectApi, spec: DeploymentSpec, known_id: str | None, known_dig
     if known_id is not None:
         current = _current(api, f"/deployments/{known_id}")
         if current is not None:
-            if known_digest == spec.digest:
-                return Applied(known_id, str(current["flow_id"]), written=False)
+            if known_digest == spec.digest and _rests_as_asked(spec, current):
+                resting = _resting(current.get("schedules") or [], paused=bool(current.get("paused")))
+                return Applied(known_id, str(current["flow_id"]), written=False, resting=resting)
             return _patch(api, spec, current)
     flow_id = str(api.post("/flows/", {"name": spec.flow_name})["id"])
     name = f"{quote(spec.flow_name, safe='')}/{quote(spec.name, safe='')}"
@@ -135,6 +148,18 @@ def _current(api: PrefectApi, path: str) -> dict[str, Any] | None:
     return found
 
 
+def _rests_as_asked(spec: DeploymentSpec, current: dict[str, Any]) -> bool:
+    """Whether `paused` says nothing, or what is so already."""
+    paused = spec.body.get("paused")
+    if paused is False and any(s["slug"] in spec.active and not s["active"] for s in current["schedules"]):
+        return False
+    return paused is None or paused is bool(current.get("paused"))
+
+
+def _resting(schedules: list[dict[str, Any]], *, paused: bool) -> frozenset[str]:
+    return frozenset(str(s["slug"]) for s in schedules if s.get("slug") and (paused or not s["active"]))
+
+
 def _create(api: PrefectApi, spec: DeploymentSpec, flow_id: str) -> Applied:
     schedules = [schedule.body() for schedule in spec.schedules]
     try:
@@ -143,7 +168,8 @@ def _create(api: PrefectApi, spec: DeploymentSpec, flow_id: str) -> Applied:
         raise _pool_missing(api, spec) or error from None
     deployment_id = str(made["id"])
     _replace_triggers(api, spec, deployment_id, had_any=False)
-    return Applied(deployment_id, flow_id, written=True)
+    resting = _resting(schedules, paused=bool(spec.body.get("paused")))
+    return Applied(deployment_id, flow_id, written=True, made=True, resting=resting)
 
 
 def _patch(api: PrefectApi, spec: DeploymentSpec, current: dict[str, Any]) -> Applied:
@@ -153,23 +179,28 @@ def _patch(api: PrefectApi, spec: DeploymentSpec, current: dict[str, Any]) -> Ap
         api.patch(f"/deployments/{deployment_id}", body)
     except (NotFound, RegistrationError) as error:
         raise _pool_missing(api, spec) or error from None
-    notes = _sync_schedules(api, spec, deployment_id, current.get("schedules") or [])
+    schedules, notes = _sync_schedules(api, spec, deployment_id, current.get("schedules") or [])
     _replace_triggers(api, spec, deployment_id, had_any=True)
-    return Applied(deployment_id, str(current["flow_id"]), written=True, notes=tuple(notes))
+    resting = _resting(schedules, paused=bool(spec.body.get("paused", current.get("paused"))))
+    return Applied(deployment_id, str(current["flow_id"]), written=True, notes=tuple(notes), resting=resting)
 
 
 def _sync_schedules(
     api: PrefectApi, spec: DeploymentSpec, deployment_id: str, present: list[dict[str, Any]]
-) -> list[str]:
-    """Add what is wanted and missing, take away ours that is wanted no more, touch nothing else."""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Add what is wanted and missing, take away ours that is wanted no more, touch nothing else.
+
+    Gives the wanted schedules as they stand, and what should be said of them.
+    """
     path, notes = f"/deployments/{deployment_id}/schedules", list[str]()
+    awake = spec.body.get("paused") is False
     ours = {s["slug"]: s for s in present if str(s.get("slug") or "").startswith(PREFIX)}
     wanted = {schedule.slug: schedule for schedule in spec.schedules}
     gone = [schedule for slug, schedule in ours.items() if slug not in wanted]
     new = [schedule.body() for slug, schedule in wanted.items() if slug not in ours]
     for body in new:
         before = [s for s in gone if _family(s["slug"]) == _family(body["slug"])]
-        if before and not any(s["active"] for s in before) and body["active"]:
+        if before and not any(s["active"] for s in before) and body["active"] and not awake:
             body["active"] = False
             notes.append("The schedule was paused in Prefect and stays paused after its change.")
     # The new before the old goes: a failure between the two leaves one too many, never none.
@@ -177,7 +208,12 @@ def _sync_schedules(
         api.post(path, new, again=False)
     for schedule in gone:
         api.delete(f"{path}/{schedule['id']}")
-    return notes
+    kept = [schedule for slug, schedule in ours.items() if slug in wanted]
+    for schedule in kept:
+        if awake and schedule["slug"] in spec.active and not schedule["active"]:
+            api.patch(f"{path}/{schedule['id']}", {"active": True})
+            schedule["active"] = True
+    return kept + new, notes
 
 
 def _family(slug: str) -> str:

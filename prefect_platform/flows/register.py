@@ -213,7 +213,11 @@ class _Call:
             changes=tuple(answer.changes),
             notes=tuple(notes),
             files=tuple(captured.code().files),
-            schedules=tuple(_shown(wanted.schedule) for wanted in self.options.schedules),
+            deployment_change=applied.change,
+            schedules=tuple(
+                _shown(wanted.schedule) + (", paused" if wanted.slug in applied.resting else "")
+                for wanted in self.options.schedules
+            ),
             parameters=tuple(self.flow.parameters.properties),
             client=self.client,
         )

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from pydantic_core import to_jsonable_python
+
 from prefect_platform.client.api import PlatformClient
-from prefect_platform.errors import UsageError
+from prefect_platform.errors import UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.wire import runs as wire
 from prefect_platform.wire.flows import BundleFile, RunRequest
@@ -37,6 +39,8 @@ class Registration:
     """Prefect's id of the deployment."""
     created: bool
     """Whether this made a new version."""
+    deployment_change: str = "new"
+    """`new`, `changed` or `unchanged`: what became of the deployment in Prefect."""
     changes: Sequence[str] = ()
     """What is new since the last version."""
     notes: Sequence[str] = ()
@@ -62,7 +66,14 @@ class Registration:
                     f"The flow {self.flow_name!r} has no parameter {name!r}.{nearest(name, self.parameters)} "
                     f"It takes {', '.join(self.parameters)}."
                 )
-        request = RunRequest(deployment_name=self.deployment_name, parameters=parameters)
+        try:
+            values = to_jsonable_python(parameters)
+        except ValueError as error:
+            raise UsageError(
+                f"A parameter cannot be written as JSON: {foreign(str(error))}. "
+                "Use numbers, text, lists, dicts."
+            ) from None
+        request = RunRequest(deployment_name=self.deployment_name, parameters=values)
         return Run(self.client.flows.run(self.flow_id, request), self.client)
 
     @property
@@ -73,6 +84,8 @@ class Registration:
     def rows(self) -> list[tuple[str, str]]:
         """What people want to see of it, as label and text."""
         state = "new" if self.created else "unchanged"
+        if not self.created and self.deployment_change != "unchanged":
+            state += f", the deployment is {self.deployment_change}"
         rows = [
             ("flow", f"{self.flow_name}/{self.deployment_name}"),
             ("version", f"{self.version} ({state})"),
@@ -149,16 +162,23 @@ class Run:
 
     def follow(self, file: TextIO | None = None) -> str:
         """Show its log as it is written, until it is over. Interrupting stops the showing, not the run."""
-        out = file or sys.stdout
+        out, before, open_line = file or sys.stdout, "", False
         try:
             for chunk in self._client.logs.follow(self.id):
-                out.write(chunk.text)
+                # Two sources may stop in the middle of a line: neither breaks into the other's.
+                out.write("\n" * (open_line and chunk.source != before) + chunk.text)
                 out.flush()
+                before, open_line = chunk.source, not chunk.text.endswith("\n")
         except KeyboardInterrupt:
             out.write(f"\nRun {self.name} goes on; run.follow() shows it again, run.cancel() ends it.\n")
             return self.state
         state = self.wait()
-        out.write(f"Run {self.name}: {state}" + (f": {self.reason}" if self.reason else "") + "\n")
+        out.write(
+            "\n" * open_line
+            + f"Run {self.name}: {state}"
+            + (f": {self.reason}" if self.reason else "")
+            + "\n"
+        )
         return state
 
     def logs(self, source: str | None = None) -> str:

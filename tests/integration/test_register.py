@@ -184,6 +184,20 @@ def test_what_people_did_in_prefect_stays(world: World, project: Path) -> None:
     again = [s for s in world.read(path) if s["schedule"].get("cron") == "0 3 * * *"]
     assert [s["active"] for s in again] == [False]
     assert any("stays paused" in note for note in changed.notes)
+    assert [text for text in changed.schedules if "paused" in text] == ["cron 0 3 * * *, paused"]
+    again = world.register(target(project), cron="0 3 * * *")
+    assert (again.deployment_change, again.schedules) == ("unchanged", ("cron 0 3 * * *, paused",))
+
+
+def test_not_paused_wakes_what_somebody_paused(world: World, project: Path) -> None:
+    made = world.register(target(project), cron="0 2 * * *", paused=False)
+    path = f"/deployments/{made.deployment_id}/schedules"
+    [cron] = world.read(path)
+    httpx.patch(f"{world.prefect}{path}/{cron['id']}", json={"active": False}).raise_for_status()
+    assert world.register(target(project), cron="0 2 * * *").schedules == ("cron 0 2 * * *, paused",)
+    woken = world.register(target(project), cron="0 2 * * *", paused=False)
+    assert (woken.deployment_change, woken.schedules) == ("changed", ("cron 0 2 * * *",))
+    assert [(s["id"], s["active"]) for s in world.read(path)] == [(cron["id"], True)]
 
 
 def test_automations_are_replaced_not_piled_up(world: World, project: Path) -> None:

@@ -106,14 +106,21 @@ class Cells:
     def __init__(self, cells: list[Cell]) -> None:
         self._by_file = {cell.filename: cell for cell in cells}
         self._bindings: dict[str, list[Binding]] = {}
+        self._expressions: list[Binding] = []
         for cell in cells:
             for statement in statements(cell.tree.body):
+                if isinstance(statement, ast.Expr):
+                    self._expressions.append(Binding(cell, statement))
                 for name in bound(statement):
                     self._bindings.setdefault(name, []).append(Binding(cell, statement))
 
     def bindings(self, name: str) -> list[Binding]:
         """The statements that bind `name`, last one first."""
         return self._bindings.get(name, [])[::-1]
+
+    def expressions(self) -> list[Binding]:
+        """The statements that bind nothing and only call, in the order in which they ran."""
+        return self._expressions
 
     def postponed(self, cell: Cell) -> bool:
         """Whether this cell ran under `from __future__ import annotations`, its own or an earlier cell's:
@@ -130,11 +137,19 @@ class Cells:
     def cell(self, filename: str) -> Cell | None:
         """The cell whose code objects carry this file name."""
         if filename not in self._by_file:
-            cell = parse(os.path.basename(filename), filename, "".join(linecache.getlines(filename)))  # noqa: PTH119 - not always a path
+            text = "".join(linecache.getlines(filename))
+            cell = self._ran(text) or parse(os.path.basename(filename), filename, text)  # noqa: PTH119 - not always a path
             if cell is None or not cell.text:
                 return None
             self._by_file[filename] = cell
         return self._by_file[filename]
+
+    def _ran(self, text: str) -> Cell | None:
+        """The cell of this text: IPython's history drops line ends that the file name knows."""
+        text = text.rstrip("\n")
+        return next(
+            (c for c in reversed(self._by_file.values()) if text and c.text.rstrip("\n") == text), None
+        )
 
     def definition(self, filename: str, line: int) -> Binding | None:
         """The module-level statement that holds this line of this source."""

@@ -15,6 +15,7 @@ from prefect import Flow, Task
 
 from prefect_platform.errors import RegistrationError
 from prefect_platform.flows.capture.cells import Binding
+from prefect_platform.flows.capture.dispatch import implementations
 from prefect_platform.flows.capture.expressions import Expression, express
 from prefect_platform.flows.capture.names import Used, used
 from prefect_platform.flows.capture.namespace import NOTEBOOK_NAMES, Namespace, code_like, importable
@@ -166,7 +167,7 @@ class Definer:
         binding = self._definition_of(name, value)
         if binding is None:
             return self._alias(name, value, user)
-        text = binding.text
+        text = "\n\n\n".join([binding.text, *implementations(name, value, self._space)])
         function = _function(value)
         code = function.__code__ if function is not None else _class_code(value)
         if code is not None:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from prefect_platform.flows.capture.project_files import select
+
 _PACKAGES = {"site-packages", "dist-packages"}
 
 
@@ -26,6 +28,7 @@ class LocalModules:
         self._project = project
         self._installed = installed_roots()
         self._roots: set[Path] = {project}
+        self._packages: dict[Path, dict[str, Path]] = {}
 
     def file_of(self, module: ModuleType) -> Path | None:
         """Where this module lies, if it is the user's own."""
@@ -52,12 +55,24 @@ class LocalModules:
             file = self._file(name)
             if file is None:
                 continue
-            root = import_root(file)
+            root = root_of(file, name)
             self._roots.add(root)
             found[file.relative_to(root).as_posix()] = file
+            if file.parent != root:
+                package = root / file.relative_to(root).parts[0]
+                found |= self._data(package, root)
             waiting += [".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1)]
             waiting += list(imports(file, name))
         return found
+
+    def _data(self, package: Path, root: Path) -> dict[str, Path]:
+        """What lies in a package and is no module, by the rules of the ignore files."""
+        if package not in self._packages:
+            files = select(package).files.values()
+            self._packages[package] = {
+                file.relative_to(root).as_posix(): file for file in files if file.suffix != ".py"
+            }
+        return self._packages[package]
 
     def edited(self, names: Iterable[str]) -> list[str]:
         """Own modules whose file says something else than what this process has loaded."""
@@ -76,6 +91,14 @@ class LocalModules:
                 if file.is_file() and self.is_own(file.resolve()):
                     return file.resolve()
         return None
+
+
+def root_of(file: Path, name: str) -> Path:
+    """The folder from which this file was imported as the module `name`."""
+    parts = [*name.split("."), "__init__"] if file.stem == "__init__" else name.split(".")
+    if [*file.parts[-len(parts) : -1], file.stem] == parts:
+        return file.parents[len(parts) - 1]
+    return import_root(file)
 
 
 def import_root(file: Path) -> Path:

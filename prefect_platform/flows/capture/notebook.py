@@ -11,6 +11,7 @@ from prefect_platform.errors import RegistrationError
 from prefect_platform.flows.capture import cells
 from prefect_platform.flows.capture.captured import Captured, Entry
 from prefect_platform.flows.capture.closure import closure
+from prefect_platform.flows.capture.left_behind import left_behind
 from prefect_platform.flows.capture.modules import LocalModules
 from prefect_platform.flows.capture.namespace import Namespace
 from prefect_platform.flows.capture.project_files import project_folder
@@ -51,6 +52,7 @@ def capture_source(
             entries.append(Entry.of_file(path, definition.pickled.file, definition.pickled.identity))
     entries.sort(key=lambda entry: entry.path)
     notes = tuple(_edited(name) for name in local.edited(found.modules))
+    notes += left_behind(found.definitions, Path.cwd(), {entry.path for entry in entries})
     return Captured(CodeKind.SOURCE, f"{main}:{entry}", origin, tuple(entries), notes)
 
 

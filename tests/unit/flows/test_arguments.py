@@ -60,6 +60,16 @@ def test_a_wrong_argument_is_named(
         assert word in str(caught.value)
 
 
+def test_a_parameter_of_another_type_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RegistrationError) as caught:
+        checked(parameters={"n": "many"})
+    assert str(caught.value) == (
+        "parameters do not fit the flow 'etl': n: Input should be a valid integer, "
+        "unable to parse string as an integer."
+    )
+    assert caplog.text == "", "Prefect's own record of it"
+
+
 def test_not_a_flow() -> None:
     def plain() -> None: ...
 

@@ -48,6 +48,16 @@ SCENES: dict[str, tuple[list[str], str, Any]] = {
         "m.etl.fn()",
         9,
     ),
+    "singledispatch with implementations of its own": (
+        [
+            FLOW + "from functools import singledispatch\n@singledispatch\ndef show(x):\n    return 'any'",
+            "PREFIX = 'int '\n@show.register\ndef _(x: int):\n    return PREFIX + str(x)\n@show.register(list)\n@show.register(tuple)\ndef _(x):\n    return [show(y) for y in x]",
+            "def text(x):\n    return 'text'\nshow.register(str, text)",
+            "@flow\ndef etl():\n    return show((1, 'a', 1.0, [2]))",
+        ],
+        "m.etl.fn()",
+        ["int 1", "text", "any", ["int 2"]],
+    ),
     "task with retries and a cache key": (
         [
             FLOW + "def key(context, parameters):\n    return 'k'",

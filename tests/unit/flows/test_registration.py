@@ -36,9 +36,10 @@ class FakePlatform:
         self.looks = list(looks)
         self.requests: list[RunRequest] = []
         self.cancelled: list[str] = []
+        self.written = [("one\n", "flow"), ("two\n", "flow")]
         self.flows = self.runs = self
         self.logs = SimpleNamespace(
-            follow=lambda _: iter([SimpleNamespace(text="one\n"), SimpleNamespace(text="two\n")]),
+            follow=lambda _: iter(SimpleNamespace(text=t, source=s) for t, s in self.written),
             sources=lambda _: [SimpleNamespace(workload_id="w", source=s) for s in ("launcher", "flow")],
             raw=lambda _, source: f"{source} says \xff\n".encode("latin-1"),
         )
@@ -83,6 +84,20 @@ def test_it_shows_what_matters() -> None:
         assert words in shown
 
 
+@pytest.mark.parametrize(
+    ("created", "deployment", "shown"),
+    [
+        (True, "changed", "3 (new)"),
+        (False, "unchanged", "3 (unchanged)"),
+        (False, "changed", "3 (unchanged, the deployment is changed)"),
+        (False, "new", "3 (unchanged, the deployment is new)"),
+    ],
+)
+def test_it_says_what_became_of_version_and_deployment(created: bool, deployment: str, shown: str) -> None:
+    made = registration(None, created=created, deployment_change=deployment)
+    assert ("version", shown) in made.rows()
+
+
 def test_its_page_is_safe_html() -> None:
     page = registration(None)._repr_html_()
     assert "<b>" not in page
@@ -97,6 +112,8 @@ def test_a_run_takes_the_flows_parameters_only() -> None:
     assert client.requests == [RunRequest(deployment_name="nightly", parameters={"n": 2})]
     with pytest.raises(UsageError, match=r"no parameter 'dya'. Did you mean 'day'"):
         made.run(dya=1)
+    with pytest.raises(UsageError, match="cannot be written as JSON"):
+        made.run(n=object())
     assert len(client.requests) == 1
 
 
@@ -126,6 +143,14 @@ def test_follow_shows_the_log_and_the_end() -> None:
     out = io.StringIO()
     assert found.follow(out) == "succeeded"
     assert out.getvalue() == "one\ntwo\nRun brave-otter: succeeded: why\n"
+
+
+def test_follow_keeps_the_lines_of_sources_apart() -> None:
+    found, client = run(wire_run(Status.SUCCEEDED, "Completed", over=True))
+    client.written = [("half ", "flow"), ("a line", "flow"), ("Ended.\n", "launcher"), ("\r50%", "flow")]
+    out = io.StringIO()
+    found.follow(out)
+    assert out.getvalue() == "half a line\nEnded.\n\r50%\nRun brave-otter: succeeded: why\n"
 
 
 def test_interrupting_follow_leaves_the_run_alone() -> None:
