@@ -19,7 +19,7 @@ from tests.kills.writing import FLOW
 
 PHASES = ("start", "middle", "middle", "middle", "middle", "middle", "middle", "middle", "end", "end")
 """Of a run, as often as each is hit: before its first line, while it writes, after its last."""
-WITHIN = {"start": 2.5, "middle": 3.0, "end": 0.4, "": 0.0}
+WITHIN = {"start": 2.5, "middle": 3.0, "end": 0.4}
 """Seconds into a phase: a kill comes at a random time of that."""
 TOO_LATE_SECONDS = 8.0
 """A phase that did not last so long is given up for another choice."""
@@ -48,12 +48,17 @@ class Killer:
     def __init__(self, part: str, times: int, gap: float, chance: random.Random) -> None:
         self.part, self.left = part, times
         self._gap, self._chance = gap, chance
-        self._first_seen: dict[tuple[str, str], float] = {}
+        self._first_seen: dict[tuple[int, str], float] = {}
         self._choose()
 
     def _choose(self) -> None:
+        """A server is killed at a random age, of a run a process in a random phase."""
+        if self.part in SERVERS:
+            self._due, self._phase = time.monotonic(), ""
+            self._delay = self._chance.uniform(0, 2 * self._gap)
+            return
         self._due = time.monotonic() + self._chance.uniform(0, 2 * self._gap)
-        self._phase = "" if self.part in SERVERS else self._chance.choice(PHASES)
+        self._phase = self._chance.choice(PHASES)
         self._delay = self._chance.uniform(0, WITHIN[self._phase])
 
     def step(self, platform: Embedded, journals: Path, kills: dict[str, str]) -> str | None:
@@ -73,12 +78,12 @@ class Killer:
             self.left -= 1
             self._choose()
             return what
-        if now - self._due > TOO_LATE_SECONDS:
+        if now - self._due > TOO_LATE_SECONDS and self._phase:
             self._choose()
         return None
 
     def _ready(self, victim: Victim, now: float) -> bool:
-        first = self._first_seen.setdefault((victim.workload_id, victim.phase), now)
+        first = self._first_seen.setdefault((victim.process.pid, victim.phase), now)
         return now - first >= self._delay
 
 
