@@ -40,6 +40,24 @@ _FOREIGN_PAUSE = 60.0
 
 
 @dataclass(frozen=True)
+class Free:
+    """How many runs may be taken now."""
+
+    runs: int = 0
+    children: int = 0
+    """Runs that an open run started and waits for: there may be room for these alone."""
+
+    def share(self, wanted: list[tuple[FlowRun, str]]) -> list[tuple[FlowRun, str]]:
+        """Those of `wanted` that there is room for, in their order."""
+        taken: list[tuple[FlowRun, str]] = []
+        for run, version in wanted:
+            most = self.runs if run.parent_task_run_id is None else max(self.runs, self.children)
+            if len(taken) < most:
+                taken.append((run, version))
+        return taken
+
+
+@dataclass(frozen=True)
 class Pool:
     """The work pool and queues to serve."""
 
@@ -106,7 +124,8 @@ class Pickup:
         self.schedule.replace(run.due for run in waiting if run.due is not None)
         self.schedule.pass_by(due_until)
         fresh = self._fresh([run for run in waiting if run.due is None or run.due <= due_until])
-        taken = await self._take(fresh, rules, free) if fresh and free and not rules.paused else 0
+        room = free.runs or free.children
+        taken = await self._take(fresh, rules, free) if fresh and room and not rules.paused else 0
         self.left_some = taken < len(fresh)
         self.last_poll_at = self._clock()
 
@@ -128,19 +147,23 @@ class Pickup:
         """Poll as a worker does, so that Prefect shows the pool's queues and deployments as ready."""
         await self._prefect.poll(self._pool.name, before=self._clock(), limit=1, queues=self._pool.queues)
 
-    async def _free(self) -> int:
+    async def _free(self) -> Free:
         asked_at = self.slots.mark()
         try:
             capacity = await self._platform.capacity()
         except PlatformError as error:
             self._problems.open("platform", f"No flow runs are taken: {error.message}")
-            return 0
+            return Free()
         self._problems.close("platform")
-        free = self.slots.free(capacity.slots, asked_at)
+        runs = self.slots.free(capacity.slots, asked_at)
+        children = self.slots.free(capacity.child_slots, asked_at)
         limit = self._limit()
-        return free if limit is None else max(0, min(free, limit - len(self.slots)))
+        if limit is None:
+            return Free(runs, children)
+        most = max(0, limit - len(self.slots))
+        return Free(min(runs, most), min(children, most))
 
-    async def _take(self, fresh: list[FlowRun], rules: Rules, free: int) -> int:
+    async def _take(self, fresh: list[FlowRun], rules: Rules, free: Free) -> int:
         """Start claiming as many as there is room for; how many need no further look."""
         offered = [run for run in fresh if run.queue_id in rules.open_queues]
         if offered and rules.limited:
@@ -148,10 +171,11 @@ class Pickup:
         # By due time within a priority, as they came.
         offered.sort(key=lambda run: rules.open_queues[run.queue_id or ""])
         wanted = await self._ours(offered, anyio.current_time())
-        for run, version in wanted[:free]:
+        taken = free.share(wanted)
+        for run, version in taken:
             self.slots.hold(run.id)
             self._tasks.start_soon(self._claim, run, version)
-        return len(wanted[:free]) + len(offered) - len(wanted)
+        return len(taken) + len(offered) - len(wanted)
 
     async def _let_through(self, runs: list[FlowRun]) -> list[FlowRun]:
         """Those that the concurrency limits of pool and queues leave room for."""
@@ -232,12 +256,16 @@ class Pickup:
         )
 
     async def _parent(self, run: FlowRun) -> str | None:
-        if run.parent_task_run_id is None:
-            return None
+        """The run that waits for this one. A flow nested in a process is part of the run around it."""
+        task, parent = run.parent_task_run_id, None
         try:
-            return await self._prefect.flow_run_of_task(run.parent_task_run_id)
-        except Unavailable:
+            while task is not None:
+                parent = await self._prefect.flow_run_of_task(task)
+                around = await self._prefect.read_run(parent) if parent is not None else None
+                task = around.parent_task_run_id if around and around.deployment_id is None else None
+        except (NotFound, Unavailable):
             return None  # It only orders the queue; the claim must not wait for it.
+        return parent
 
     async def _until_answered(self, request: AttemptRequest) -> Attempt:
         pause = _FIRST_PAUSE

@@ -183,6 +183,8 @@ class Capacity(Answer):
     """Room for attempts now. An agent takes no more flow runs than `slots`."""
 
     slots: int
+    child_slots: int = 0
+    """The same for children of open runs, which wait for them: these need memory alone."""
     free_cores: float
     free_memory_bytes: int
     total_cores: float

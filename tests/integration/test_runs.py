@@ -228,6 +228,20 @@ def test_run_deployment_of_a_child(driver: Driver, tmp_path: Path) -> None:
     assert (tmp_path / "child").exists()
 
 
+def test_parents_that_fill_the_machine_do_not_lock_it(driver: Driver, tmp_path: Path) -> None:
+    """As many parents as there are places, each waiting for a child that has none."""
+    places = driver.client.capacity().slots
+    assert places > 0
+    child = {"child": "wait/test", "seconds": 0.1}
+    parents = [
+        driver.start("parent", **child, child_marker=str(tmp_path / f"child-{n}")) for n in range(places)
+    ]
+    for run in parents:
+        done = driver.finished(run, 200)
+        assert done.status == Status.SUCCEEDED, done.reason
+    assert len(list(tmp_path.glob("child-*"))) == places
+
+
 def test_a_cancelled_parent_takes_its_children_along(driver: Driver, tmp_path: Path) -> None:
     child = tmp_path / "child"
     run = driver.start("parent", child="wait/test", child_marker=str(child))

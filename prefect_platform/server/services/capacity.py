@@ -6,6 +6,7 @@ run that waits for it does not ask for cores at all, or a laptop full of parents
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -73,6 +74,7 @@ async def show(parts: Parts) -> Capacity:
     free = total.without(used.cores, used.memory_bytes)
     return Capacity(
         slots=_slots(parts.machine, parts.config.runs, free, waiting),
+        child_slots=_child_slots(parts.machine, parts.config.runs, free, waiting),
         free_cores=max(0.0, free.cores),
         free_memory_bytes=max(0, free.memory_bytes),
         total_cores=total.cores,
@@ -86,7 +88,12 @@ def _slots(machine: Machine, settings: RunSettings, free: Room, waiting: int) ->
         return 0
     if not machine.bounded:
         return UNBOUNDED_SLOTS
-    fitting = min(
-        int(free.cores / settings.default_cores), free.memory_bytes // settings.default_memory_bytes
+    fitting = int(
+        min(free.cores / settings.default_cores, free.memory_bytes / settings.default_memory_bytes)
     )
     return max(0, fitting - waiting)
+
+
+def _child_slots(machine: Machine, settings: RunSettings, free: Room, waiting: int) -> int:
+    """A child does not ask for cores: its parent, which waits for it, would never give them up."""
+    return _slots(machine, settings, Room(math.inf, free.memory_bytes), waiting)
