@@ -33,6 +33,8 @@ _PAUSES = (0.05, 0.15, 0.4, 1.0)
 _TIMEOUT = httpx.Timeout(70.0, connect=3.0)
 """Longer than the 60 s for which a server on SQLite waits for a lock: see `PrefectHttp`."""
 _DRAIN_SECONDS = 2.0
+_KEEP_SECONDS = 3.0
+"""Shorter than the 5 s after which Prefect's server closes an idle connection."""
 
 
 def open_http(url: str | None = None) -> httpx.AsyncClient:
@@ -54,7 +56,7 @@ def open_http(url: str | None = None) -> httpx.AsyncClient:
         headers=_headers(),
         timeout=_TIMEOUT,
         verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
-        limits=httpx.Limits(max_connections=16, keepalive_expiry=30),
+        limits=httpx.Limits(max_connections=16, keepalive_expiry=_KEEP_SECONDS),
     )
 
 

@@ -108,7 +108,8 @@ class World:
 @asynccontextmanager
 async def world(api: str) -> AsyncIterator[World]:
     """A pool with one deployment `d` on the Prefect server at `api`."""
-    async with httpx.AsyncClient(base_url=api, timeout=60) as http:
+    limits = httpx.Limits(keepalive_expiry=3)  # The server hangs up after five seconds.
+    async with httpx.AsyncClient(base_url=api, timeout=60, limits=limits) as http:
         made = World(api, http)
         body = {"name": made.pool, "type": "platform", "base_job_template": base_job_template()}
         await made.call("POST", "/work_pools/", body)
