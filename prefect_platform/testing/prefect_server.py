@@ -94,7 +94,7 @@ def _answers(url: str) -> bool:
 def _guard(directory: Path, port: int) -> None:
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "prefect", "server", "start"),
+            *(sys.executable, "-m", "prefect_platform.agent.prefect_server", "server", "start"),
             *("--host", "127.0.0.1", "--port", str(port), "--no-ui"),
         ],
         env=environment(directory / "home", port),

@@ -282,7 +282,7 @@ def memory(platform: Embedded) -> list[Figure]:
         size = child.memory_info().rss / 2**20
         if "prefect_platform server" in command:
             figure.ours.append(size)
-        elif "prefect server" in command:
+        elif "prefect_server server" in command:
             figure.stock.append(size)
     return [figure]
 

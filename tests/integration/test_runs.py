@@ -295,7 +295,7 @@ def test_prefect_down_while_a_run_goes_on(driver: Driver, tmp_path: Path) -> Non
     run = driver.start("wait", marker=str(marker), seconds=8)
     until(marker.exists, 60, "user code")
     for process in psutil.Process(driver.platform.process.pid).children():
-        if "prefect server" in " ".join(process.cmdline()):
+        if "prefect_server server" in " ".join(process.cmdline()):
             os.kill(process.pid, 9)
     done = driver.finished(run, 150)
     assert done.status == Status.SUCCEEDED, done.reason

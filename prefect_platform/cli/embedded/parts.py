@@ -30,7 +30,9 @@ def prefect_part(settings: UpSettings, places: Places, port: int) -> Part:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    # Prefect's own command, with a remedy for a stall of minutes on SQLite; see the module.
+    prefect = [sys.executable, "-m", "prefect_platform.agent.prefect_server"]
+    command = [*prefect, "server", "start", "--host", HOST, "--port", str(port)]
     return Part(PREFECT, command, environment, _log(places, PREFECT))
 
 
@@ -74,7 +76,7 @@ def require_installed(present: Callable[[str], bool] | None = None) -> None:
         UsageError: an extra is not installed.
     """
     present = present or _present
-    for name in ("prefect", "fastapi", "sqlalchemy", "psutil"):
+    for name in ("prefect", "fastapi", "sqlalchemy", "httpx"):
         if not present(name):
             raise UsageError(
                 f"`up` runs a server, an agent and Prefect, and {name!r} is not installed: "

@@ -5,8 +5,9 @@ Never a network or backend call inside one: it would hold SQLite's only write lo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import event
@@ -22,6 +23,10 @@ class Database:
         self.url = url
         self.engine: AsyncEngine = _engine(url)
         self._read = async_sessionmaker(self.engine, expire_on_commit=False)
+        # One writer at a time on SQLite, waiting here and not inside SQLite: a connection that waits
+        # there holds a mutex, and a garbage collection on the event loop's thread that frees a cursor
+        # of it would stop the loop, and with it the writer that is waited for, until SQLite gives up.
+        self._writer = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -30,7 +35,7 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A transaction that may write; on SQLite it takes the write lock at once."""
-        async with self._read() as session, session.begin():
+        async with self._writer, self._read() as session, session.begin():
             if self.is_sqlite:
                 await session.connection(execution_options={"platform_write": True})
             yield session
