@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+TOKEN = re.compile(rb"pp_(user|agent|workload|code)_[A-Za-z0-9_-]{43}")
+"""A token of a platform, wherever it stands: such bytes are never stored and never travel."""
 
 DEFAULT_PROJECT = "default"
 LABEL_TAG = "platform"
@@ -26,11 +27,6 @@ def new_id(kind: str) -> str:
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     digits = [_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5)]
     return f"{kind}-{''.join(digits)}"
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` is a DNS label: lowercase letters, digits, dashes, at most 63."""
-    return bool(_NAME.fullmatch(text))
 
 
 def work_pool_name(installation_id: str) -> str:

@@ -70,6 +70,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield from _postgres_database(request.getfixturevalue("postgres_server"), f"TEMPLATE {TEMPLATE}")
 
 
+@pytest.fixture
+def postgres_url(postgres_server: Cluster) -> Iterator[str]:
+    """A PostgreSQL database at the newest revision, for what SQLite cannot show."""
+    yield from _postgres_database(postgres_server, f"TEMPLATE {TEMPLATE}")
+
+
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without tables."""

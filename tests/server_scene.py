@@ -1,23 +1,21 @@
-"""Fixtures for tests of runs and of the controller: a database of each kind, and a flow to run in it."""
+"""A scene for tests of runs, logs and the controller: one project with a flow to run in it."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from prefect_platform.names import new_id
 from prefect_platform.server.config import RunSettings, ServerConfig
+from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.db.tables import (
     AgentRow,
-    Base,
     BundleRow,
     DeploymentRow,
     FlowRow,
@@ -26,6 +24,7 @@ from prefect_platform.server.db.tables import (
     MemberRow,
     ProjectRow,
     UserRow,
+    WorkloadRow,
 )
 from prefect_platform.server.services import attempts
 from prefect_platform.server.services.callers import Caller
@@ -34,36 +33,10 @@ from prefect_platform.server.services.orchestrator_memory import MemoryOrchestra
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.memory_blobs import MemoryBlobs
 from prefect_platform.server.stores.memory_logs import MemoryLogs
-from prefect_platform.testing.postgres import Cluster, find_postgres, postgres_cluster
-from prefect_platform.wire.runs import Attempt, AttemptRequest
+from prefect_platform.wire.runs import Attempt, AttemptRequest, Target
 from prefect_platform.wire.tokens import TokenKind
 
 GIB = 1 << 30
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    programs = find_postgres()
-    if programs is None:
-        pytest.skip("PostgreSQL's server programs are missing: install the package 'postgresql'")
-    with postgres_cluster(programs) as running:
-        yield running
-
-
-@pytest.fixture
-def postgres_url(cluster: Cluster) -> str:
-    """A new, empty database of PostgreSQL."""
-    name = f"t{uuid.uuid4().hex}"
-    cluster.execute(f"CREATE DATABASE {name}")
-    return cluster.url(name)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'platform.db'}"
-    return str(request.getfixturevalue("postgres_url"))
 
 
 @dataclass
@@ -114,6 +87,9 @@ class Scene:
             session.add(row)
         return row.id
 
+    async def stop_wanted(self, workload_id: str) -> bool:
+        return bool((await self.row(WorkloadRow, workload_id)).target == Target.STOPPED)
+
     async def row(self, kind: type[Any], key: str) -> Any:
         async with self.parts.database.reader() as session:
             return await session.get(kind, key)
@@ -153,8 +129,7 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     """A platform's database with a project in it."""
     database, clock = Database(url), clock or SystemClock()
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+    await migrate.upgrade(database)
     config = ServerConfig(data_dir=data_dir, runs=runs or RunSettings(scan_seconds=0.05))
     parts = Parts(config, "inst", database, MemoryBlobs(), MemoryLogs(), MemoryOrchestrator(), clock)
     parts.machine.set(4.0, 8 * GIB)

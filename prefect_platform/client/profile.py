@@ -76,7 +76,7 @@ def write_profile(path: Path, profile: Profile) -> None:
         UsageError: the file or its directory cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_directory(path.parent)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise UsageError(
@@ -90,6 +90,18 @@ def write_profile(path: Path, profile: Profile) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory for profiles. One that is made here is no part of a project it may lie in."""
+    if directory.is_dir():
+        return
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ignored = os.open(directory / ".gitignore", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(ignored, b"*\n")
+    finally:
+        os.close(ignored)
 
 
 def readable_by_others(path: Path) -> bool:

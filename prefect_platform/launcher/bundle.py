@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 MAX_UNPACKED_BYTES = 8 << 30
 MAX_MEMBERS = 200_000
+METHODS = (0, 8)
+"""Stored and deflated: the reader of any other unpacks a whole piece at once, however large it becomes."""
 
 
 def fetch(
@@ -83,12 +85,8 @@ def unpack(archive: Path, directory: Path) -> int:
             _check(members)
             for member in members:
                 _extract(bundle, member, directory)
-    except (
-        BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-    ) as error:  # RuntimeError: encrypted, unknown method
+    # RuntimeError: encrypted; ValueError: names that are not in the encoding they claim.
+    except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise BundleFault(f"The code of this version is no readable archive: {error}.") from error
     except OSError as error:
         raise BundleFault(f"The code of this version could not be unpacked: {error}.") from error
@@ -120,6 +118,8 @@ def _check_member(member: ZipInfo, seen: set[str]) -> None:
         )
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise BundleFault(f"The code of this version has {member.filename!r}, which is no plain file.")
+    if member.compress_type not in METHODS:
+        raise BundleFault(f"The code of this version has {member.filename!r}, packed in an unknown way.")
     if str(path) in seen and not member.is_dir():
         raise BundleFault(f"The code of this version has {member.filename!r} twice.")
     seen.add(str(path))

@@ -18,6 +18,7 @@ from prefect_platform.launcher.source import timestamp
 
 MAX_TEXT = 4096
 MAX_LAST_LINES = 8192
+MAX_NAME = 255
 
 
 class Steps:
@@ -30,7 +31,7 @@ class Steps:
 
     def add(self, name: str, detail: str | None = None) -> None:
         """Note that a step happens now."""
-        text = None if detail is None else self._redaction.mask(detail)[:MAX_TEXT]
+        text = None if detail is None else _text(detail, self._redaction)
         self._waiting.append({"name": name, "at": timestamp(time.time()), "detail": text})
         self._added()
 
@@ -48,9 +49,22 @@ def result_document(end: dict[str, Any], last_lines: str, redaction: Redaction) 
     reason = end["reason"]
     return {
         **end,
-        "reason": None if reason is None else redaction.mask(reason)[:MAX_TEXT],
+        "receipt": _name(end["receipt"], redaction),
+        "receipt_state_name": _name(end["receipt_state_name"], redaction),
+        "reason": None if reason is None else _text(reason, redaction),
         "last_lines": last_lines[-MAX_LAST_LINES:] or None,
     }
+
+
+def _text(text: str, redaction: Redaction) -> str:
+    """What the platform takes of a text that came from anywhere: masked, bounded, without NUL."""
+    return redaction.mask(text).replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_TEXT]
+
+
+def _name(text: str | None, redaction: Redaction) -> str | None:
+    """A name that user code chose, on one line: the platform takes no other, and the result must arrive."""
+    line = " ".join(_text(text or "", redaction).split())
+    return "".join(filter(str.isprintable, line))[:MAX_NAME] or None
 
 
 def write_result(directory: Path, document: dict[str, Any]) -> None:

@@ -6,10 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from prefect_platform.errors import UsageError
 
 PREFIX = "PREFECT_PLATFORM_"
+DATABASE_FILE = "platform.db"
+"""In the data directory, where no other database is named."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class OrchestratorSettings:
     def home(self) -> str:
         return self.ui_url or self.url.removesuffix("/api")
 
+    @property
+    def pages(self) -> str:
+        """What stands before `/runs/flow-run/<id>` in the address of a run's page."""
+        return f"{self.home}/v2"
+
 
 @dataclass(frozen=True)
 class LimitSettings:
@@ -38,7 +46,6 @@ class LimitSettings:
     bundle_bytes: int = 1 << 30
     log_cap_bytes: int = 4 << 30
     """Per source; past it a marker says how much was left out."""
-    page: int = 200
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class ServerConfig:
     port: int = 4280
     url: str = ""
     """Where clients and launchers reach the platform; by default host and port."""
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     """SQLAlchemy URL; by default SQLite in the data directory."""
     backend: str = "local"
     """`local` or `memory`."""
@@ -95,7 +102,7 @@ class ServerConfig:
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'platform.db'}"
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / DATABASE_FILE}"
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
@@ -129,7 +136,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         allowed_hosts=several("ALLOWED_HOSTS"),
         allowed_origins=several("ALLOWED_ORIGINS"),
         orchestrator=OrchestratorSettings(
-            url=text("ORCHESTRATOR_URL", "http://127.0.0.1:4200/api").rstrip("/"),
+            url=_shown(text("ORCHESTRATOR_URL", "http://127.0.0.1:4200/api")),
             ui_url=text("ORCHESTRATOR_UI_URL") or None,
             auth_string=text("ORCHESTRATOR_AUTH_STRING") or None,
             api_key=text("ORCHESTRATOR_API_KEY") or None,
@@ -143,3 +150,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             default_memory_bytes=whole("DEFAULT_MEMORY_BYTES", 1 << 30),
         ),
     )
+
+
+def _shown(url: str) -> str:
+    """The address of Prefect, which everybody sees: it holds no password."""
+    if "@" in urlsplit(url).netloc:
+        raise UsageError(
+            f"{PREFIX}ORCHESTRATOR_URL holds a user or a password, which would be shown to everybody: set "
+            f"{PREFIX}ORCHESTRATOR_AUTH_STRING to them instead."
+        )
+    return url.rstrip("/")

@@ -33,7 +33,7 @@ class Agent(Answer):
 
 
 class AgentCreated(Agent):
-    token: str
+    token: str = Field(repr=False)
 
 
 class WorkPool(Answer):

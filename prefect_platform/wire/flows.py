@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, Sha256, When
+from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
 
 MAX_BUNDLE_BYTES = 1 << 30
 """Largest bundle that a platform takes unless its settings say less."""
@@ -27,9 +27,9 @@ class CodeKind(StrEnum):
 class PythonInfo(Request):
     """The interpreter that registered: where it is and what it is."""
 
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+")
-    executable: str
-    implementation: str = "CPython"
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+", max_length=64)
+    executable: str = Field(max_length=4096)
+    implementation: str = Field(default="CPython", max_length=64)
 
 
 class Code(Request):
@@ -48,7 +48,7 @@ class BundleFile(Request):
     """One file of a bundle, as shown to people."""
 
     path: str = Field(max_length=1024)
-    size: int
+    size: int = Field(ge=0)
     sha256: Sha256
 
 
@@ -56,8 +56,8 @@ class VersionSettings(Request):
     """Everything but the code that makes a version what it is."""
 
     python: PythonInfo
-    cores: float = Field(default=1.0, gt=0)
-    memory_bytes: int = Field(default=1 << 30, gt=0)
+    cores: float = Field(default=1.0, gt=0, le=1 << 16)
+    memory_bytes: int = Field(default=1 << 30, gt=0, le=1 << 50)
     grace_seconds: float = Field(default=30.0, ge=0, le=3600)
 
 
@@ -145,7 +145,3 @@ class RunRequest(Request):
     parameters: dict[str, Any] = {}
     tags: list[Label] = []
     scheduled_time: When | None = None
-
-
-class ProjectRef(Request):
-    project: Name

@@ -33,7 +33,7 @@ class FlowRun:
     api_url: str
     entrypoint: str
     """`file.py:object`, relative to the unpacked bundle, or `package.module:object`."""
-    authorization: str | None = None
+    authorization: str | None = field(default=None, repr=False)
     """Value of the Authorization header for the Prefect API, or nothing."""
 
 
@@ -43,7 +43,6 @@ class LogSettings:
     """Past this many bytes a source ends with a visible marker; the run goes on."""
     interval: float = 0.2
     """Seconds between appends until the server says otherwise."""
-    watched_interval: float = 0.05
     segment_bytes: int = 16 << 20
     """Size of one file of the spool; acknowledged ones are deleted."""
 
@@ -58,9 +57,9 @@ class LaunchSpec:
     """Path of the Python that runs the engine."""
     python_version: str
     """`major.minor.micro` of the interpreter at registration."""
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     """Variables for the engine, beside the few that are inherited."""
-    secrets: list[str]
+    secrets: list[str] = field(repr=False)
     """Values that must not appear in any log; tokens of this run to begin with."""
     flow_run: FlowRun
     bundle: Bundle | None
@@ -75,7 +74,7 @@ class ClaimFile:
 
     url: str
     """The platform's URL, without a trailing slash."""
-    token: str
+    token: str = field(repr=False)
     workload_id: str
     directory: str
     """The workload's own directory: spool, unpacked bundle, result."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, When
 
 
@@ -38,7 +40,7 @@ class Token(Answer):
 
 
 class TokenCreated(Token):
-    secret: str
+    secret: str = Field(repr=False)
     """The token itself: shown once, stored only as a hash."""
 
 

@@ -36,9 +36,6 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     },
 }
 
-JOB_VARIABLES = frozenset(_VARIABLES)
-"""Names that a deployment or a flow run may set."""
-
 
 def base_job_template() -> dict[str, Any]:
     """A fresh copy of the template: one placeholder a variable, and no variable besides."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect_platform.cli.embedded.places import private
 from prefect_platform.cli.embedded.state import PartState, part_of
 
 _PR_SET_PDEATHSIG = 1
@@ -63,7 +64,7 @@ class Child:
             if os.getppid() != supervisor:
                 os._exit(1)
 
-        with self.part.log.open("ab") as log:
+        with open(self.part.log, "ab", opener=private) as log:
             self._process = subprocess.Popen(
                 list(self.part.command),
                 env=dict(self.part.environment),
@@ -123,7 +124,7 @@ class Child:
         """Keep the output file below its bound while the process writes on."""
         log = self.part.log
         if log.exists() and log.stat().st_size > LOG_BYTES:
-            shutil.copyfile(log, _older(log))
+            shutil.copy(log, _older(log))
             os.truncate(log, 0)  # it is open for appending: the next line goes to the beginning
 
 

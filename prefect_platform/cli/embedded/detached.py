@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect_platform.cli.embedded import words
 from prefect_platform.cli.embedded.child import rotate
 from prefect_platform.cli.embedded.lock import is_free
-from prefect_platform.cli.embedded.places import Places
+from prefect_platform.cli.embedded.places import Places, private
 from prefect_platform.cli.embedded.settings import UpSettings
 from prefect_platform.cli.embedded.state import read_state, running
 from prefect_platform.errors import Conflict, PlatformError, Unavailable
@@ -32,7 +32,7 @@ def detach(settings: UpSettings) -> None:
         raise Conflict(words.already_running(running(read_state(places))))
     log = places.logs / "up.log"
     rotate(log)
-    with log.open("wb") as file:
+    with open(log, "wb", opener=private) as file:
         process = subprocess.Popen(
             _command(settings),
             stdin=subprocess.DEVNULL,

@@ -56,12 +56,19 @@ class Places:
             for part in (self.logs, self.prefect):
                 part.mkdir(exist_ok=True, mode=0o700)
             # Below a project folder this is not part of the project, for git as for `register`.
-            (self.data / ".gitignore").write_text("*\n")
+            if not (self.data / ".gitignore").exists():
+                with open(self.data / ".gitignore", "w", opener=private, encoding="utf-8") as file:
+                    file.write("*\n")
         except OSError as error:
             raise UsageError(
                 f"The data directory {self.data} cannot be used: {error}. "
                 "PREFECT_PLATFORM_HOME names another."
             ) from error
+
+
+def private(path: str, flags: int) -> int:
+    """An opener of files that this user alone may read, whatever the umask says."""
+    return os.open(path, flags, 0o600)
 
 
 def read_json(path: Path) -> dict[str, Any]:

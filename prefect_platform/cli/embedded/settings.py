@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from prefect_platform.client.profile import profile_path
 from prefect_platform.errors import UsageError
@@ -70,6 +71,11 @@ def up_settings(
     if url and not url.startswith(("http://", "https://")):
         raise UsageError(
             f"{url!r} is no address of a Prefect API: expected something like http://host:4200/api."
+        )
+    if url and "@" in urlsplit(url).netloc:
+        raise UsageError(
+            "The address of Prefect holds a user or a password, which would be shown to everybody: "
+            "set PREFECT_API_AUTH_STRING to them instead."
         )
     if url and prefect_port is not None:
         raise UsageError(

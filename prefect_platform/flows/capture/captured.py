@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_platform.errors import RegistrationError
+from prefect_platform.names import TOKEN
 from prefect_platform.wire.flows import BundleFile, Code, CodeKind
 
 _CHUNK = 1 << 20
+_TOKEN_BYTES = 64
+"""No token is longer."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Entry:
 
     @classmethod
     def of_bytes(cls, path: str, content: bytes) -> Entry:
+        _check(path, content)
         return cls(path, content, len(content), hashlib.sha256(content).hexdigest())
 
     @classmethod
@@ -34,20 +38,30 @@ class Entry:
         """Reads the file once, in pieces.
 
         Raises:
-            RegistrationError: it cannot be read.
+            RegistrationError: it cannot be read, or holds a token.
         """
-        digest, size = hashlib.sha256(), 0
+        digest, size, end = hashlib.sha256(), 0, b""
         try:
             with file.open("rb") as stream:
                 while piece := stream.read(_CHUNK):
                     digest.update(piece)
                     size += len(piece)
+                    _check(path, end + piece)
+                    end = piece[-_TOKEN_BYTES:]
         except OSError as error:
             raise RegistrationError(
                 f"{file} belongs to this flow's project but cannot be read: {error.strerror}. "
                 "Make it readable, or name it in .platformignore."
             ) from error
         return cls(path, file, size, digest.hexdigest(), identity)
+
+
+def _check(path: str, content: bytes) -> None:
+    if TOKEN.search(content):
+        raise RegistrationError(
+            f"{path} holds a token of a platform, and whoever reads the code of this flow could use it. Take "
+            "the token out and revoke it (`prefect-platform token revoke`): a run has one of its own."
+        )
 
 
 @dataclass(frozen=True)

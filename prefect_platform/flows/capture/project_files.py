@@ -10,6 +10,7 @@ from pathlib import Path
 import pathspec
 
 from prefect_platform.errors import RegistrationError
+from prefect_platform.names import TOKEN
 
 MARKERS = ("pyproject.toml", ".git", "setup.py", ".platformignore")
 IGNORE_FILES = (".gitignore", ".platformignore")
@@ -31,6 +32,8 @@ _NEVER = pathspec.GitIgnoreSpec.from_lines(_NEVER_NAMES.split())
 _CREDENTIALS = pathspec.GitIgnoreSpec.from_lines(_CREDENTIAL_NAMES.split())
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _KEY_HEAD = 4096
+_TOKEN_HEAD = 1 << 20
+"""Profiles, notebooks and logs are no larger; a token deeper in a file is refused when that is read whole."""
 _SOURCES = (".py", ".md", ".rst", ".ipynb")
 """Kinds of file that may speak of a key without being one."""
 
@@ -71,7 +74,7 @@ def select(root: Path) -> Selection:
     """
     selection = Selection()
     for path, file in _walk(root, root, []):
-        if _CREDENTIALS.match_file(path) or _is_private_key(file):
+        if _CREDENTIALS.match_file(path) or _is_secret(file):
             selection.withheld.append(path)
             continue
         selection.files[path] = file
@@ -123,10 +126,12 @@ def _ignored(file: Path, rules: Rules, *, is_folder: bool) -> bool:
     return ignored
 
 
-def _is_private_key(file: Path) -> bool:
+def _is_secret(file: Path) -> bool:
+    """Whether it is a private key, or holds a token of a platform."""
     try:
         with file.open("rb") as stream:
-            head = stream.read(_KEY_HEAD)
+            head = stream.read(_TOKEN_HEAD)
     except OSError:
         return False  # What cannot be read cannot be shipped either; shipping it tells why.
-    return _PRIVATE_KEY in head and file.suffix not in _SOURCES
+    is_key = _PRIVATE_KEY in head[:_KEY_HEAD] and file.suffix not in _SOURCES
+    return is_key or TOKEN.search(head) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from prefect_platform.backends.base import Backend
 from prefect_platform.errors import UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.app.housekeeping import housekeeping
-from prefect_platform.server.config import ServerConfig
+from prefect_platform.server.config import DATABASE_FILE, ServerConfig
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
@@ -49,7 +50,7 @@ async def lifespan(app: FastAPI, config: ServerConfig, given: Given) -> AsyncIte
     async with AsyncExitStack() as opened:
         parts = await _parts(config, given, opened)
         app.state.parts = parts
-        controller = Controller(parts, given.backend or _backend(config))
+        controller = Controller(parts, given.backend or _backend(config, opened))
         opened.push_async_callback(controller.stop)
         await controller.start()
         await opened.enter_async_context(housekeeping(parts))
@@ -60,6 +61,8 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
     clock = given.clock or SystemClock()
     database = given.database
     if database is None:
+        if not config.database_url:
+            private_file(config.data_dir / DATABASE_FILE)
         database = Database(config.database)
         opened.push_async_callback(database.aclose)
     await migrate.upgrade(database)
@@ -82,16 +85,33 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
 
 
 def private_directory(path: Path) -> None:
-    """The data directory, readable by nobody else: it holds tokens, code and logs."""
+    """The data directory, readable by nobody else: it holds tokens, code and logs.
+
+    Below a project folder it is no part of the project, for git as for `register`.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
+    if not (path / ".gitignore").exists():
+        private_file(path / ".gitignore")
+        (path / ".gitignore").write_text("*\n")
 
 
-def _backend(config: ServerConfig) -> Backend:
+def private_file(path: Path) -> None:
+    """See that there is such a file, and that nobody else can read it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _backend(config: ServerConfig, opened: AsyncExitStack) -> Backend:
     if config.backend == "local":
-        from prefect_platform.backends.local import LocalBackend  # psutil comes with it
+        from prefect_platform.backends.local import LocalBackend  # only what is used is loaded
 
-        return LocalBackend(config.data_dir / "workloads")
+        backend = LocalBackend(config.data_dir / "workloads")
+        opened.push_async_callback(backend.close)
+        return backend
     if config.backend == "memory":
         from prefect_platform.backends.memory import MemoryBackend
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prefect_platform.errors import Forbidden, TooLarge, foreign
+from prefect_platform.errors import Forbidden, TooLarge, UsageError, foreign
 from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.routes import PREFIX
 from prefect_platform.wire.logs import MAX_APPEND_BYTES
@@ -31,7 +31,7 @@ def is_raw(method: str, path: str) -> bool:
 
 
 class Guard:
-    """Refuses foreign hosts, foreign origins and bodies over their bound, before anything is read."""
+    """Refuses foreign hosts, foreign origins and bodies over their bound, before anything is done."""
 
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
         self._app = app
@@ -46,8 +46,10 @@ class Guard:
         headers = dict(scope["headers"])
         self._check_host(headers.get(b"host", b"").decode("latin-1").lower())
         self._check_origin(headers.get(b"origin"))
-        if scope["type"] == "http" and (b"content-length" in headers or b"transfer-encoding" in headers):
-            receive = self._bounded(scope, headers.get(b"content-length"), receive)
+        if scope["type"] == "http":
+            _check_address(scope)
+            if b"content-length" in headers or b"transfer-encoding" in headers:
+                receive = self._bounded(scope, headers.get(b"content-length"), receive)
         await self._app(scope, receive, send)
 
     def _check_host(self, host: str) -> None:
@@ -67,11 +69,9 @@ class Guard:
 
     def _bounded(self, scope: Scope, length: bytes | None, receive: Receive) -> Receive:
         limit = self._limit(scope["method"], scope["path"])
-        if length is not None:  # the HTTP layer holds the sender to it
-            if int(length) > limit:
-                raise _too_large(limit)
-            return receive
-        taken = 0
+        if length is not None and int(length) > limit:
+            raise _too_large(limit)
+        taken = 0  # counted all the same: where both headers are sent, the length is not what counts
 
         async def counting() -> Message:
             nonlocal taken
@@ -87,6 +87,12 @@ class Guard:
         if not is_raw(method, path):
             return self._config.limits.body_bytes
         return self._config.limits.bundle_bytes if method == "PUT" else MAX_APPEND_BYTES
+
+
+def _check_address(scope: Scope) -> None:
+    """No name or id has a NUL in it, and PostgreSQL takes none in a question either."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise UsageError("The path or the query holds a NUL character (%00): no name or id has one.")
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -67,7 +67,7 @@ class Problems:
         else:
             return
         if started:  # the connection breaks off, which is how the other side knows
-            _log.error("%s %s broke off: %s", scope["method"], scope["path"], found.message)
+            _log.error("%s %r broke off: %s", scope["method"], scope["path"], found.message)
         else:
             await problem_response(found)(scope, receive, send)
 
@@ -77,7 +77,8 @@ def problem_response(error: PlatformError, status: int | None = None) -> Respons
     content = error.problem()
     content["status"] = status or error.status
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    body = json.dumps(content, ensure_ascii=False, default=str).encode()
+    # "replace": the caller's own text may be repeated in it, and that need not be Unicode.
+    body = json.dumps(content, ensure_ascii=False, default=str).encode("utf-8", "replace")
     return Response(body, content["status"], headers, media_type=MEDIA_TYPE)
 
 
@@ -85,7 +86,7 @@ def _fault(scope: Scope, error: Exception) -> PlatformError:
     if isinstance(error, _DATABASE_FAULTS):
         return _database_fault(scope, error)
     fault_id = uuid.uuid4().hex[:12]
-    _log.error("fault %s in %s %s", fault_id, scope["method"], scope["path"], exc_info=error)
+    _log.error("fault %s in %s %r", fault_id, scope["method"], scope["path"], exc_info=error)
     return InternalError(
         f"The platform failed at this call. Its log says why under fault {fault_id}.", fault_id=fault_id
     )
@@ -93,7 +94,7 @@ def _fault(scope: Scope, error: Exception) -> PlatformError:
 
 def _database_fault(scope: Scope, error: Exception) -> PlatformError:
     cause = str(getattr(error, "orig", error))
-    _log.error("%s %s: the database: %s", scope["method"], scope["path"], cause)
+    _log.error("%s %r: the database: %s", scope["method"], scope["path"], cause)
     if "full" in cause:
         return StorageFull("No space is left for the platform's database: make room, then try again.")
     return Unavailable("The platform's database does not answer: try again in a moment.")

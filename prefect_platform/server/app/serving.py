@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from prefect_platform.errors import Conflict
 from prefect_platform.server.app.application import create_app
-from prefect_platform.server.app.composition import private_directory
+from prefect_platform.server.app.composition import private_directory, private_file
 from prefect_platform.server.config import ServerConfig
 
 GRACE_SECONDS = 1
@@ -113,7 +113,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 def _sole_user(config: ServerConfig) -> Iterator[None]:
     """Hold the data directory. The kernel lets go when this process ends, however it ends."""
     private_directory(config.data_dir)
-    with (config.data_dir / "server.lock").open("a+", encoding="utf-8") as file:
+    lock = config.data_dir / "server.lock"
+    private_file(lock)
+    with lock.open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -75,7 +75,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
         return await workload_views.attempt(session, found)
     if parts.machine.draining:
         raise Unavailable("The platform is being stopped and takes no new attempts.")
-    row = _workload(version, await _priority(session, request), at)
+    row = _workload(version, await _priority(session, version, request), at)
     session.add(row)
     await session.flush()
     session.add(TransitionRow(workload_id=row.id, status=row.status, at=at, actor=caller.name, reason=None))
@@ -116,7 +116,7 @@ async def _run(
         session.add(run)
         await session.flush()
     if run.project_id != version.project_id:
-        raise NotFound(f"Flow run {run.id} belongs to another project of this platform.")
+        raise NotFound(f"Flow run {request.flow_run_id!r} is not one of this project.")
     return run
 
 
@@ -132,14 +132,18 @@ async def _deployment_name(
     return found
 
 
-async def _priority(session: AsyncSession, request: AttemptRequest) -> int:
+async def _priority(session: AsyncSession, version: FlowVersionRow, request: AttemptRequest) -> int:
     """One more than the open parent's, which may hold its room until this one is done."""
     if request.parent_flow_run_id is None:
         return 0
     found = await session.scalar(
         select(WorkloadRow.priority)
         .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
-        .where(AttemptRow.run_id == request.parent_flow_run_id, WorkloadRow.ended_at.is_(None))
+        .where(
+            AttemptRow.run_id == request.parent_flow_run_id,
+            AttemptRow.project_id == version.project_id,
+            WorkloadRow.ended_at.is_(None),
+        )
         .order_by(WorkloadRow.priority.desc())
         .limit(1)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import zipfile
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,8 @@ WHOLE_BYTES = 8 << 20
 is held back until the digest was found right."""
 MAX_SOURCE_BYTES = 1 << 20
 MAX_SOURCE_TOTAL = 16 << 20
+MAX_READ_TOTAL = 256 << 20
+"""Unpacked to find that much text: an archive may name the same bytes any number of times."""
 UNUSED = timedelta(days=1)
 
 
@@ -142,22 +145,31 @@ def _texts(file: IO[bytes], version_id: str) -> list[SourceFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             return _read_texts(archive)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    # RuntimeError: encrypted; ValueError: names that are not in the encoding they claim.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise Conflict(f"The bundle of version {version_id} is no zip archive that can be read.") from error
 
 
 def _read_texts(archive: zipfile.ZipFile) -> list[SourceFile]:
     found: list[SourceFile] = []
-    left = MAX_SOURCE_TOTAL
+    left, readable = MAX_SOURCE_TOTAL, MAX_READ_TOTAL
     for info in sorted(archive.infolist(), key=lambda entry: entry.filename):
-        if info.is_dir() or info.filename == MANIFEST or info.file_size > min(MAX_SOURCE_BYTES, left):
+        if not _is_source(info, min(MAX_SOURCE_BYTES, left)) or readable < 0:
             continue
         with archive.open(info) as entry:
             data = entry.read(MAX_SOURCE_BYTES + 1)  # the size in the directory is only a claim
+        readable -= len(data)
         if len(data) <= MAX_SOURCE_BYTES and (text := _text(data)) is not None:
             found.append(SourceFile(path=info.filename, text=text))
             left -= len(data)
     return found
+
+
+def _is_source(info: zipfile.ZipInfo, most: int) -> bool:
+    """Whether an entry may be shown. Only stored and deflated ones: of any other method the reader
+    unpacks a whole piece at once, however large it becomes."""
+    packed = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    return packed and not info.is_dir() and info.filename != MANIFEST and info.file_size <= most
 
 
 def _text(data: bytes) -> str | None:

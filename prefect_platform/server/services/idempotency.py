@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, IdempotencyConflict, UsageError
+from prefect_platform.names import TOKEN
 from prefect_platform.server.db.tables import IdempotencyRow
 from prefect_platform.server.services.parts import Parts
 
@@ -24,7 +25,6 @@ UNDER_WAY = timedelta(seconds=60)
 MAX_KEY = 128
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
-_SECRET = re.compile(rb"pp_(user|agent|workload|code)_[A-Za-z0-9_-]{43}")
 _WITHHELD = ""
 """Stands in for a body that held a secret: no JSON answer is empty."""
 
@@ -112,7 +112,7 @@ def _under_way(key: str) -> Conflict:
 
 async def finish(parts: Parts, token_id: str, key: str, status: int, body: bytes) -> None:
     """Keep the answer of success of the call that reserved this key."""
-    text = (_WITHHELD if _SECRET.search(body) else body.decode()) if body else None
+    text = (_WITHHELD if TOKEN.search(body) else body.decode()) if body else None
     async with parts.database.session() as session:
         await session.execute(
             update(IdempotencyRow)

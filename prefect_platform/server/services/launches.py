@@ -18,6 +18,7 @@ from prefect_platform.wire.tokens import TokenKind
 LAUNCHER = "launcher"
 """The actor of the moves that a launcher reports."""
 RUNNING_STEP = "running"
+BEFORE_CLAIM = frozenset({Status.QUEUED, Status.PROVISIONING})
 MAX_STEPS = 200
 RESERVED_STEPS = {workloads.PLACED, workloads.STOP_ASKED, workloads.GONE, workloads.COMPLETE}
 
@@ -89,9 +90,15 @@ def _told(row: WorkloadRow, report: StepReport) -> bool:
 
 
 async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultReport) -> Workload:
-    """The launcher's last word. A repeat changes nothing."""
+    """The launcher's last word. A repeat changes nothing.
+
+    Raises:
+        Conflict: no launcher has claimed the workload, so none can have ended it.
+    """
     async with parts.database.session() as session:
         row = await workloads.own(session, caller, workload_id, write=True)
+        if row.status in BEFORE_CLAIM:
+            raise Conflict(f"Workload {workload_id} was not claimed by a launcher: claim it first.")
         row.last_seen_at = at = parts.clock.now()
         await ends.end(session, row, report, LAUNCHER, at)
         view = await workload_views.workload(session, row)

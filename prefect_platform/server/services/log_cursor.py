@@ -37,7 +37,7 @@ def of_run(last_event_id: str | None) -> Cursor:
         places = {tuple(key.split("/")): int(offset) for key, offset in found.items()}
         offsets = {(key[0], key[1]): value if value >= 0 else -value - 1 for key, value in places.items()}
         told = {(key[0], key[1]) for key, value in places.items() if value < 0}
-    except (ValueError, AttributeError, IndexError, TypeError) as error:
+    except (ValueError, AttributeError, IndexError, TypeError, OverflowError, RecursionError) as error:
         raise _unknown(last_event_id) from error
     return Cursor(offsets, told)
 

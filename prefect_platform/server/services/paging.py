@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from prefect_platform.errors import UsageError
+from prefect_platform.wire.base import storable
 
 Row = TypeVar("Row")
 
@@ -66,8 +67,9 @@ def _fits(key: InstrumentedAttribute[Any], value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) < (1 << 63 if isinstance(key.type, BigInteger) else 1 << 31)
     if isinstance(value, datetime):
-        return value.tzinfo is not None
-    return "\x00" not in value
+        # The years at either end of the calendar do not exist in every time zone.
+        return value.tzinfo is not None and 1 < value.year < 9999
+    return storable(value)
 
 
 def encode(values: Sequence[Any]) -> str:
@@ -85,7 +87,7 @@ def decode(cursor: str, length: int) -> list[Any]:
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         found = [datetime.fromisoformat(v["at"]) if isinstance(v, dict) else v for v in values]
-    except (binascii.Error, ValueError, TypeError, KeyError) as error:
+    except (binascii.Error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _foreign_cursor() from error
     if len(found) != length:
         raise _foreign_cursor()

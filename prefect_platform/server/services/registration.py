@@ -124,6 +124,7 @@ async def _write_deployment(
             DeploymentRow.flow_id == version.flow_id, DeploymentRow.name == request.deployment_name
         )
     )
+    await _check_unclaimed(session, version, request.prefect_deployment_id)
     if row is None:
         row = DeploymentRow(id=new_id("dp"), flow_id=version.flow_id, name=request.deployment_name)
         session.add(row)
@@ -132,6 +133,26 @@ async def _write_deployment(
     row.prefect_flow_id = request.prefect_flow_id
     row.spec_digest = request.spec_digest
     row.updated_at = parts.clock.now()
+
+
+async def _check_unclaimed(
+    session: AsyncSession, version: FlowVersionRow, prefect_deployment_id: str
+) -> None:
+    """A deployment that another project holds is not started or deleted through this one."""
+    other = await session.scalar(
+        select(DeploymentRow.id)
+        .join(FlowRow, FlowRow.id == DeploymentRow.flow_id)
+        .where(
+            DeploymentRow.prefect_deployment_id == prefect_deployment_id,
+            FlowRow.project_id != version.project_id,
+        )
+        .limit(1)
+    )
+    if other is not None:
+        raise Conflict(
+            f"Prefect's deployment {prefect_deployment_id} belongs to another project of this platform: "
+            "register the flow under another deployment name."
+        )
 
 
 async def reap(parts: Parts) -> int:

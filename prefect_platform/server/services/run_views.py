@@ -69,7 +69,7 @@ async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -
             "started_at": row.started_at,
             "ended_at": row.ended_at,
             "queued_seconds": _seconds(queues.get(row.id), now),
-            "url": f"{parts.config.orchestrator.home}/v2/runs/flow-run/{row.id}",
+            "url": f"{parts.config.orchestrator.pages}/runs/flow-run/{row.id}",
         }
         for row in rows
     ]

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform._version import __version__
@@ -136,15 +136,6 @@ async def issue_at(
     session.add(row)
     await session.flush()
     return row, secret
-
-
-async def revoke_subject(session: AsyncSession, subject_id: str, at: datetime) -> None:
-    """Revoke every token of an agent or workload."""
-    await session.execute(
-        update(TokenRow)
-        .where(TokenRow.subject_id == subject_id, TokenRow.revoked_at.is_(None))
-        .values(revoked_at=at)
-    )
 
 
 async def create(parts: Parts, caller: Caller, request: TokenCreate) -> TokenCreated:

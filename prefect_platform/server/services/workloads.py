@@ -139,13 +139,6 @@ def ask_to_stop(row: WorkloadRow, by: str, reason: str) -> bool:
     return True
 
 
-async def stop_wanted(parts: Parts, workload_id: str) -> bool:
-    """Whether this workload is to end. Asked with every append."""
-    async with parts.database.reader() as session:
-        target = await session.scalar(select(WorkloadRow.target).where(WorkloadRow.id == workload_id))
-    return target == Target.STOPPED
-
-
 async def seen(parts: Parts, workload_id: str) -> None:
     """A sign of life of the launcher. Written at most every `SEEN_SECONDS`."""
     now = parts.clock.now()

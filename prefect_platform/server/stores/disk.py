@@ -28,6 +28,13 @@ def full_disk(directory: Path) -> Iterator[None]:
         ) from error
 
 
+def private_directory(path: Path) -> None:
+    """See that a directory is there; what has to be made on the way to it is for this user alone."""
+    if not path.is_dir():
+        private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     """Write every byte at `offset`. After an error some may be there: the file's size tells."""
     rest = memoryview(data)

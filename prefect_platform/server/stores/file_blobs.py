@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from prefect_platform.errors import DigestMismatch, NotFound, TooLarge, UsageError, foreign
 from prefect_platform.names import new_id
-from prefect_platform.server.stores.disk import full_disk, sync_directory
+from prefect_platform.server.stores.disk import full_disk, private_directory, sync_directory
 
 PIECE = 1 << 20
 ABANDONED_SECONDS = 86_400
@@ -74,7 +74,7 @@ class FileBlobs:
     def _make_room(self, place: Path) -> Path:
         """The path of a new partial file; old ones that nobody writes any more go."""
         for directory in (place.parent, self._partial):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(directory)
         for left in self._partial.iterdir():
             try:
                 if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:

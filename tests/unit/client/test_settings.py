@@ -84,7 +84,16 @@ def test_a_profile_is_for_its_user_alone_and_replaced_whole(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     write_profile(path, Profile("http://127.0.0.1:1", "t", "p"))
     assert read_profile(path) == Profile("http://127.0.0.1:1", "t", "p")
-    assert [p.name for p in path.parent.iterdir()] == ["profile.json"]
+    assert {p.name: p.stat().st_mode & 0o777 for p in path.parent.iterdir()} == {
+        "profile.json": 0o600,
+        ".gitignore": 0o600,
+    }
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_was_there_is_not_taken_from_its_project(tmp_path: Path) -> None:
+    write_profile(tmp_path / "profile.json", HERE)
+    assert [p.name for p in tmp_path.iterdir()] == ["profile.json"]
 
 
 @pytest.mark.parametrize(

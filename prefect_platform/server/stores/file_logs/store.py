@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from prefect_platform.errors import OffsetMismatch
-from prefect_platform.server.stores.disk import full_disk
+from prefect_platform.server.stores.disk import full_disk, private_directory
 from prefect_platform.server.stores.file_logs.open_sources import OpenSources
 from prefect_platform.server.stores.file_logs.source import Source
 from prefect_platform.server.stores.log_changes import Changes
@@ -120,8 +120,7 @@ class FileLogs:
         **kwargs: Asked.kwargs,
     ) -> Answer:
         with full_disk(self.directory):
-            if not base.parent.is_dir():
-                base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(base.parent)
             with self._sources.use(base, create=True) as source:
                 assert source is not None  # it was to be made
                 return call(source, *args, **kwargs)

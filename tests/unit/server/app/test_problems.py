@@ -67,7 +67,7 @@ async def test_each_fault_has_its_code_and_keeps_its_text(error: Exception, stat
 async def test_an_answer_that_began_breaks_off_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     sent = await answer(NotFound("the blob went away"), started=True)
     assert [one["type"] for one in sent] == ["http.response.start"]
-    assert "GET /x broke off: the blob went away" in caplog.text
+    assert "GET '/x' broke off: the blob went away" in caplog.text
 
 
 @pytest.mark.asyncio

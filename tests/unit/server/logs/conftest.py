@@ -1,4 +1,4 @@
-"""Both databases, and a scene with one flow in each."""
+"""A scene with one flow in it, on each database, where time stands still."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.server_scene import Scene, scene
 
 
 @pytest_asyncio.fixture
-async def stage(empty_database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(empty_database_url, tmp_path, clock=ManualClock()) as made:
+async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with scene(database_url, tmp_path, clock=ManualClock()) as made:
         yield made

@@ -129,7 +129,7 @@ async def test_shutdown_cancels_what_is_open_and_tells_what_prefect_missed(stage
     first, second = await stage.attempt(), await stage.attempt()
     del stage.orchestrator.runs[second.flow_run_id]
     asked = asyncio.create_task(shutdown.shutdown(stage.parts, stage.user, ShutdownRequest(grace_seconds=10)))
-    await until(lambda: workloads.stop_wanted(stage.parts, second.workload.id))
+    await until(lambda: stage.stop_wanted(second.workload.id))
     assert not asked.done()
     for one in (first, second):
         await crash(stage, one)

@@ -106,9 +106,12 @@ async def test_what_was_cancelled_or_has_ended_is_not_launched(stage: Scene) -> 
     await attempts.cancel(stage.parts, stage.agent, attempt.id, CancelRequest())
     with pytest.raises(Conflict, match="cancelled before it started"):
         await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
-    await launches.result(
-        stage.parts, launcher, attempt.workload.id, ResultReport(exit_code=None, signal=None)
-    )
+    attempt, launcher = await placed(stage)
+    report = ResultReport(exit_code=None, signal=None)
+    with pytest.raises(Conflict, match="not claimed"):
+        await launches.result(stage.parts, launcher, attempt.workload.id, report)
+    await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
+    await launches.result(stage.parts, launcher, attempt.workload.id, report)
     with pytest.raises(Conflict, match="has ended"):
         await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
 
@@ -149,13 +152,13 @@ async def test_steps_are_bounded_and_some_are_the_platforms_own(stage: Scene) ->
 
 async def test_signs_of_life_are_written_now_and_then(stage: Scene) -> None:
     attempt, _ = await placed(stage)
-    assert not await workloads.stop_wanted(stage.parts, attempt.workload.id)
+    assert not await stage.stop_wanted(attempt.workload.id)
     await workloads.seen(stage.parts, attempt.workload.id)
     first = (await stage.row(WorkloadRow, attempt.workload.id)).last_seen_at
     await workloads.seen(stage.parts, attempt.workload.id)
     assert (await stage.row(WorkloadRow, attempt.workload.id)).last_seen_at == first is not None
     await attempts.cancel(stage.parts, stage.agent, attempt.id, CancelRequest())
-    assert await workloads.stop_wanted(stage.parts, attempt.workload.id)
+    assert await stage.stop_wanted(attempt.workload.id)
 
 
 async def test_the_environment_of_a_run(stage: Scene) -> None:

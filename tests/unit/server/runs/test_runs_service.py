@@ -52,7 +52,7 @@ async def test_the_same_key_is_the_same_run(stage: Scene) -> None:
 
 async def test_which_deployment_must_be_clear(stage: Scene) -> None:
     await add_deployment(stage, "hourly")
-    with pytest.raises(UsageError, match="name one of 'hourly', 'nightly'"):
+    with pytest.raises(UsageError, match="say which: 'hourly', 'nightly'"):
         await start(stage)
     with pytest.raises(UsageError, match="Did you mean 'hourly'"):
         await start(stage, RunRequest(deployment_name="hourlyy"))
@@ -128,7 +128,7 @@ async def test_cancel_tells_prefect_and_stops_what_runs(stage: Scene) -> None:
     )
     assert detail.prefect_state == "Cancelling"
     assert detail.attempt_list[0].workload.cancel_requested_by == "ana"
-    assert await workloads.stop_wanted(stage.parts, attempt.workload.id)
+    assert await stage.stop_wanted(attempt.workload.id)
     assert stage.orchestrator.runs[attempt.flow_run_id].state_type == "CANCELLING"
 
 
@@ -146,7 +146,7 @@ async def test_cancel_while_prefect_is_down_stops_our_side_and_says_so(stage: Sc
     stage.orchestrator.down = True
     detail = await runs.cancel(stage.parts, stage.user, attempt.flow_run_id, CancelRequest())
     assert "Prefect was not reached" in (detail.reason or "")
-    assert await workloads.stop_wanted(stage.parts, attempt.workload.id)
+    assert await stage.stop_wanted(attempt.workload.id)
     scheduled = stage.orchestrator
     scheduled.down = False
     run = await start(stage)

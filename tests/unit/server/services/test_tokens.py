@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from prefect_platform.errors import Forbidden, NotFound, UsageError
 from prefect_platform.server.db.tables import TokenRow
-from prefect_platform.server.services import tokens, users
+from prefect_platform.server.services import tokens, users, workload_tokens
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.tokens import TokenCreate, TokenKind
@@ -65,7 +65,7 @@ async def test_a_revoked_subject_is_unknown_after_the_cache_ran_out(parts: Parts
     secret = await issue(parts, TokenKind.WORKLOAD, subject_id="wl-1")
     assert await tokens.resolve(parts, secret) is not None
     async with parts.database.session() as session:
-        await tokens.revoke_subject(session, "wl-1", parts.clock.now())
+        await workload_tokens.revoke(session, "wl-1", TokenKind.WORKLOAD, parts.clock.now())
     await parts.clock.advance(tokens.CACHE_SECONDS)
     assert await tokens.resolve(parts, secret) is None
 

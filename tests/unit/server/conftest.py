@@ -1,4 +1,4 @@
-"""Both databases, and a scene with one flow in each."""
+"""A scene with one flow in it, on each database."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.server_scene import Scene, cluster, database_url, postgres_url, scene
-
-__all__ = ["cluster", "database_url", "postgres_url"]
+from tests.server_scene import Scene, scene
 
 
 @pytest_asyncio.fixture
