@@ -16,6 +16,7 @@ from typing import Any, cast
 import click
 
 from prefect_platform.errors import NotFound, PlatformError, UsageError
+from prefect_platform.names import nearest
 
 FAILED, USAGE = 1, 2
 
@@ -35,6 +36,13 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"prefect_platform.cli.{self.lazy[cmd_name][0]}")
         return cast(click.Command, module.command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.lazy and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}.{nearest(args[0], self.lazy)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -49,7 +49,7 @@ def _shown(flow: Flow, last: FlowVersion | None, runs: Sequence[Run]) -> str:
                 ("python", last and f"{last.settings.python.version} at {last.settings.python.executable}"),
                 (
                     "needs",
-                    last and f"{last.settings.cores:g} cores, {output.size(last.settings.memory_bytes)}",
+                    last and _needs(last),
                 ),
             ]
         )
@@ -64,3 +64,10 @@ def _shown(flow: Flow, last: FlowVersion | None, runs: Sequence[Run]) -> str:
     ]
     parts.append(output.table(("run", "status", "created", "took", "id"), times, nothing="No run yet."))
     return "\n\n".join(parts)
+
+
+def _needs(version: FlowVersion) -> str:
+    from prefect_platform.cli import output
+
+    cores = version.settings.cores
+    return f"{cores:g} core{'' if cores == 1 else 's'}, {output.size(version.settings.memory_bytes)}"

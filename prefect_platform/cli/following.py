@@ -46,7 +46,20 @@ def labels(run: RunDetail) -> dict[str, str]:
 
 
 def follow(client: PlatformClient, run_id: str, source: str | None) -> bool:
-    """Print what a run writes until it is over; whether it succeeded."""
+    """Print what a run writes until it is over; whether it succeeded. Ctrl-C ends the printing only."""
+    try:
+        _print(client, run_id, source)
+    except KeyboardInterrupt:
+        print(
+            f"\nThe run goes on. `prefect-platform run logs -f {run_id}` shows it again, "
+            f"`prefect-platform run cancel {run_id}` ends it.",
+            file=sys.stderr,
+        )
+        return False
+    return _told(client.runs.get(run_id))
+
+
+def _print(client: PlatformClient, run_id: str, source: str | None) -> None:
     out = sys.stdout.buffer
     lines = Lines(out)
     known: dict[str, str] = {}
@@ -63,7 +76,6 @@ def follow(client: PlatformClient, run_id: str, source: str | None) -> bool:
         out.flush()
     lines.close()
     out.flush()
-    return _told(client.runs.get(run_id))
 
 
 def _exact(client: PlatformClient, chunk: LogChunk) -> bytes:

@@ -28,6 +28,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Start a flow now."""
+    if live and as_json:
+        raise click.UsageError("--json and --follow do not go together.")
     given = parameters(params)
     from prefect_platform.cli import following, output
     from prefect_platform.client.bodies import body

@@ -201,5 +201,5 @@ def check_timezone(timezone: str | None) -> None:
         return
     known = zoneinfo.available_timezones()
     if timezone not in known:
-        hint = nearest(str(timezone), known)
-        raise RegistrationError(f"There is no time zone {timezone!r}, such as 'Europe/Berlin'.{hint}")
+        hint = nearest(str(timezone), known) or " One is 'Europe/Berlin'."
+        raise RegistrationError(f"There is no time zone {timezone!r}.{hint}")

@@ -38,7 +38,10 @@ def allow(*kinds: TokenKind) -> Callable[[Request], Awaitable[Caller]]:
             )
         caller = await tokens.resolve(parts_of(request), secret)
         if caller is None:
-            raise NotSignedIn("The platform does not know this token, or it has expired. Sign in again.")
+            raise NotSignedIn(
+                "The platform does not know this token, or it has expired. `prefect-platform login URL` "
+                "takes another; `prefect-platform doctor` shows where this one is from."
+            )
         if caller.kind not in kinds:
             raise Forbidden(f"A {caller.kind.value} token may not call {request.method} {request.url.path}.")
         return caller

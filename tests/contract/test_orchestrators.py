@@ -126,8 +126,12 @@ class TestPrefect(OrchestratorContract):
                 "enforce_parameter_schema": True,
             },
         )
-        with pytest.raises(UsageError, match="Prefect refuses"):
+        with pytest.raises(UsageError, match=r"^Prefect refuses this: Validation failed for field 'n'"):
             await stage.orchestrator.create_run(made["id"], {"n": "many"}, [], None, None)
+        with pytest.raises(
+            UsageError, match=r"^The flow has no parameter 'nn'. Did you mean 'n'\? It takes n."
+        ):
+            await stage.orchestrator.create_run(made["id"], {"n": 1, "nn": 1}, [], None, None)
 
     @pytest.mark.asyncio
     async def test_more_runs_than_prefect_gives_at_once(self, stage: PrefectStage) -> None:
@@ -185,7 +189,7 @@ async def playing(
 @pytest.mark.parametrize("first", [(503, "busy"), (502, "<html>"), (429, ""), (0, "")])
 async def test_a_busy_prefect_is_asked_again_with_the_same_key(first: tuple[int, str]) -> None:
     async with playing(first, (201, json.dumps(RUN))) as (played, prefect):
-        made = await prefect.create_run("d-1", {"a": 1}, [], None, None)
+        made = await prefect.create_run("d-1", {}, [], None, None)
     assert made.name == "brave-otter"
     keys = [json.loads(one.split("\r\n\r\n")[1])["idempotency_key"] for one in played.asked]
     assert len(keys) == 2

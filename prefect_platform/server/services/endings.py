@@ -15,6 +15,9 @@ from prefect_platform.errors import foreign
 _EXCEPTION = re.compile(
     r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|NotFound|Warning))(?:: (.*))?$"
 )
+_ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .*)?$")
+"""What ends a traceback: there the name may be any."""
+_TRACEBACK = ("Traceback (most recent call last):", '  File "')
 _MISSING_MODULE = re.compile(r"No module named '([^']+)'")
 GIB = 1 << 30
 
@@ -61,10 +64,13 @@ def _found(receipt: str, ending: Ending) -> str:
 
 def last_exception(last_lines: str | None) -> str | None:
     """The last line that names an exception, as Python prints it at the end of a traceback."""
-    for line in reversed((last_lines or "").splitlines()):
-        if _EXCEPTION.match(line.strip()):
-            return foreign(line)
-    return None
+    found, inside = None, False
+    for line in (last_lines or "").splitlines():
+        ends = inside and bool(line) and not line[0].isspace()
+        if _EXCEPTION.match(line.strip()) or (ends and _ANY_EXCEPTION.match(line)):
+            found = foreign(line)
+        inside = line.startswith(_TRACEBACK) or (inside and not ends)
+    return found
 
 
 def _cancelled(ending: Ending) -> str:
@@ -80,11 +86,11 @@ def _reported(receipt: str, ending: Ending) -> str:
     if receipt == "FAILED":
         return f"The flow failed: {error}" if error else "The flow failed; the end of its log says where."
     if receipt == "CRASHED":
+        if error and not error.startswith("SystemExit"):
+            return f"Prefect recorded a crash: {error}"
         return (
-            f"Prefect recorded a crash: {error}"
-            if error
-            else "The flow ended its own process (sys.exit, or a signal) and Prefect recorded a crash; "
-            "let the flow return or raise instead."
+            f"The flow ended its own process ({error or 'sys.exit, or a signal'}) and Prefect recorded a "
+            "crash; let the flow return or raise instead."
         )
     return f"The engine ended while Prefect still says {receipt.lower()}; an agent settles it."
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError, foreign
+from prefect_platform.names import nearest
 from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.projects import is_loopback
@@ -61,7 +62,18 @@ class PrefectOrchestrator:
             "state": state,
             "idempotency_key": idempotency_key or str(uuid.uuid4()),
         }
+        if parameters:
+            await self._check_names(deployment_id, parameters)
         return _state(await self._ask("POST", f"/deployments/{deployment_id}/create_flow_run", body))
+
+    async def _check_names(self, deployment_id: str, parameters: Mapping[str, Any]) -> None:
+        """Prefect takes any name, and the run then fails where nobody looks."""
+        deployment = await self._ask("GET", f"/deployments/{deployment_id}")
+        known = (deployment.get("parameter_openapi_schema") or {}).get("properties")
+        for name in parameters:
+            if known is not None and name not in known:
+                takes = f"It takes {', '.join(known)}." if known else "It takes none."
+                raise UsageError(f"The flow has no parameter {name!r}.{nearest(name, known)} {takes}")
 
     async def read_runs(self, flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
         found: dict[str, FlowRunState] = {}
@@ -166,9 +178,7 @@ class PrefectOrchestrator:
         if status == 404:
             raise NotFound(f"Prefect at {self._settings.url} does not know {path.strip('/')}.")
         if status in (400, 409, 422):
-            raise UsageError(
-                f"Prefect refuses {method} {path}: {foreign(response.text)}", prefect_status=status
-            )
+            raise UsageError(f"Prefect refuses this: {_said(response)}", prefect_status=status)
         if not response.is_success:
             raise self._unavailable(f"answers {status} to {method} {path}")
         if not response.content:
@@ -185,6 +195,17 @@ class PrefectOrchestrator:
             f"Prefect at {self._settings.url} {what}. Nothing was lost: call again once it answers "
             "(`prefect-platform status` shows whether it does)."
         )
+
+
+def _said(response: httpx.Response) -> str:
+    """Prefect's own words, without the JSON around them."""
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return foreign(response.text)
+    return foreign(
+        detail.removeprefix("Error creating flow run: ") if isinstance(detail, str) else str(detail)
+    )
 
 
 def _state(row: Mapping[str, Any]) -> FlowRunState:

@@ -64,7 +64,7 @@ async def _deployment(session: AsyncSession, caller: Caller, flow_id: str, name:
         raise UsageError(f"Flow {flow.name!r} has no deployment yet: register it first.")
     known = ", ".join(repr(other) for other in sorted(by_name))
     if name is None:
-        raise UsageError(f"Flow {flow.name!r} has several deployments: name one of {known}.")
+        raise UsageError(f"Flow {flow.name!r} has several deployments; say which: {known}.")
     raise UsageError(f"Flow {flow.name!r} has no deployment {name!r}, but {known}.{nearest(name, by_name)}")
 
 

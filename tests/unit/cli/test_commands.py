@@ -43,6 +43,11 @@ def test_misuse_exits_2(words: list[str]) -> None:
     assert CliRunner().invoke(main, words).exit_code == 2
 
 
+@pytest.mark.parametrize(("words", "meant"), [(["rnu"], "run"), (["run", "star"], "start")])
+def test_the_nearest_command_is_offered(words: list[str], meant: str) -> None:
+    assert f"Did you mean {meant!r}?" in CliRunner().invoke(main, words).stderr
+
+
 def test_an_unknown_platform_is_said_without_a_traceback(tmp_path) -> None:
     done = CliRunner().invoke(main, ["run", "list"], env={"PREFECT_PLATFORM_PROFILE": str(tmp_path / "none")})
     assert (done.exit_code, done.stdout) == (2, "")

@@ -48,7 +48,8 @@ def test_projects_are_made_and_listed(platform: Scene) -> None:
     assert platform.type("project", "create", "team-a").exit_code == 0
     names = [line.split()[0] for line in platform.type("project", "list").stdout.splitlines()]
     assert sorted(names[1:]) == ["default", "team-a"]
-    assert platform.type("project", "create", "Team A").exit_code == 2
+    wrong = platform.type("project", "create", "Team A")
+    assert (wrong.exit_code, "it takes lowercase letters, digits and dashes" in wrong.stderr) == (2, True)
 
 
 def test_agents_are_listed(platform: Scene) -> None:

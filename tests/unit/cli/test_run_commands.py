@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from prefect_platform.client.logs import Logs
 from prefect_platform.testing.embedded import until
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.runs import FINAL, Run, Status
@@ -60,6 +61,30 @@ def test_following_ends_with_the_run_and_its_outcome(
     assert done.stdout_bytes == BYTES + b" words\n"
     assert done.exit_code == code
     assert f"Run {run.name}: {'succeeded' if code == 0 else 'failed'}" in done.stderr
+
+
+def test_interrupting_leaves_the_run_alone(
+    platform: Scene, run: Run, launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Logs, "follow", interrupted)
+    done = platform.type("run", "logs", "-f", run.id)
+    assert done.exit_code == 1
+    assert f"The run goes on. `prefect-platform run logs -f {run.id}`" in done.stderr
+    assert platform.client.runs.get(run.id).status is Status.RUNNING
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(platform: Scene, run: Run) -> None:
+    shown = platform.type("run", "show", run.id[:8], "--json").stdout
+    assert json.loads(shown)["run"]["id"] == run.id
+    assert platform.type("run", "show", run.id[:3]).exit_code == 2, "too short to stand for it"
+
+
+def test_json_and_a_followed_log_do_not_mix(platform: Scene, run: Run) -> None:
+    done = platform.type("run", "start", "etl", "--follow", "--json")
+    assert (done.exit_code, done.stdout) == (2, "")
 
 
 def test_a_finished_run_shows_its_timeline_and_seals(platform: Scene, run: Run, launched: Launched) -> None:

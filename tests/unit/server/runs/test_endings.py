@@ -29,7 +29,13 @@ ModuleNotFoundError: No module named 'polars'
         ),
         (Ending(receipt="FAILED", last_lines="ValueError: no rows"), "The flow failed: ValueError: no rows"),
         (Ending(receipt="FAILED"), "The flow failed; the end of its log says where."),
-        (Ending(receipt="CRASHED", last_lines="SystemExit: 3"), "Prefect recorded a crash: SystemExit: 3"),
+        (
+            Ending(receipt="CRASHED", last_lines="SystemExit: 3"),
+            (
+                "The flow ended its own process (SystemExit: 3) and Prefect recorded a crash; "
+                "let the flow return or raise instead."
+            ),
+        ),
         (Ending(reason="killed by the memory watch", signal=9, ran=True), "killed by the memory watch"),
         (
             Ending(exit_code=0, ran=True),
@@ -93,5 +99,7 @@ def test_every_other_end_has_a_sentence_with_an_end() -> None:
 
 def test_the_last_exception_is_found_behind_log_lines() -> None:
     assert last_exception(TRACEBACK) == "ModuleNotFoundError: No module named 'polars'"
+    own = 'Traceback (most recent call last):\n  File "f.py", line 1\n    go()\nshop.SoldOut: none\nand: on\n'
+    assert last_exception(own) == "shop.SoldOut: none"
     assert last_exception("a line\nanother: line") is None
     assert last_exception(None) is None
