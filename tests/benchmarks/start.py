@@ -50,8 +50,10 @@ def stamped(out: str = "", cron: str = "") -> None:
 class Prefect:
     """The few calls of Prefect's API that a benchmark needs."""
 
-    def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url + "/", timeout=30)
+    def __init__(self, url: str, *, keep_alive: bool = True) -> None:
+        """Without `keep_alive` no call meets a connection that the server has just closed as idle."""
+        limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=url + "/", timeout=30, limits=limits)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         for _ in range(20):

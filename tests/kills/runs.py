@@ -35,7 +35,7 @@ class Runs:
         self.verdicts: list[Verdict] = []
         self.failure: BaseException | None = None
         self._journals, self._kills, self._deployment = journals, kills, deployment
-        self._client, self._prefect = platform.client(), Prefect(platform.prefect_api)
+        self._client, self._prefect = platform.client(), Prefect(platform.prefect_api, keep_alive=False)
         self._random = random.Random(seed)
         self._going: dict[str, float] = {}
         self._stopping = threading.Event()
