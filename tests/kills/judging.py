@@ -49,11 +49,11 @@ class Verdict:
 
 def judge(part: str, journal: Journal, told: Told) -> Verdict:
     """The verdict on a run whose `part` was killed: `launcher …`, `flow …` or `none`."""
-    kept, problems = _kept(told.log)
+    log, mark = _without_mark(told.log)
+    kept, problems = _kept(log, cut=mark is not None)
     missing = max(0, journal.taken - kept)
-    marked = bool(told.gaps) and _MARKER.search(told.log[-4096:]) is not None
-    allowed = PIPE_BYTES if part.startswith("launcher") and marked else 0
-    if bool(told.gaps) != (_MARKER.search(told.log[-4096:]) is not None):
+    allowed = PIPE_BYTES if part.startswith("launcher") and told.gaps and mark is not None else 0
+    if bool(told.gaps) != (mark is not None):
         problems.append(f"gaps are {list(told.gaps)}, and the log ends with {told.log[-200:]!r}")
     if told.gaps and not part.startswith("launcher"):
         problems.append(f"a gap is marked, and no launcher was killed: {list(told.gaps)}")
@@ -62,32 +62,34 @@ def judge(part: str, journal: Journal, told: Told) -> Verdict:
     return Verdict(part, journal.taken, missing, missing if missing > allowed else 0, problems)
 
 
-def _kept(log: bytes) -> tuple[int, list[str]]:
+def _without_mark(log: bytes) -> tuple[bytes, re.Match[bytes] | None]:
+    """The log before the mark of a gap at its end, and that mark."""
+    found = _MARKER.search(log, max(0, len(log) - 1000))
+    if found is None or found.end() != len(log):
+        return log, None
+    return log[: found.start()], found
+
+
+def _kept(log: bytes, *, cut: bool) -> tuple[int, list[str]]:
     """How many bytes of what was written are in the log, and what there is that should not be."""
-    first = written(LINE_BYTES)
-    begin = _begin(log, first)
-    body = log[begin:]
-    expected = written(len(body))
-    kept = len(body) if body == expected else _common(body, expected)
-    if _PREFECT.fullmatch(body[kept - kept % LINE_BYTES :]):  # its time may begin as our next line does
+    begin = _begin(log, written(LINE_BYTES))
+    before, body = log[:begin], log[begin:]
+    kept = _common(body, written(len(body)))
+    rounded = body[kept - kept % LINE_BYTES :]
+    if kept < len(body) and _prefect(rounded, cut=cut):  # its time may begin as our next line does
         kept -= kept % LINE_BYTES
-    rest, before = body[kept:], log[:begin]
     problems = []
-    if _PREFECT.fullmatch(before) is None:
+    if not _prefect(before, cut=cut and not body):
         problems.append(f"before the first line: {before[-200:]!r}")
-    if rest and _PREFECT.fullmatch(rest) is None and _ended_by_marker(rest) is None:
-        problems.append(f"after {kept} bytes as written: {rest[:200]!r}")
+    if not _prefect(body[kept:], cut=cut):
+        problems.append(f"after {kept} bytes as written: {body[kept:][:200]!r}")
     return kept, problems
 
 
-def _ended_by_marker(rest: bytes) -> re.Match[bytes] | None:
-    """Lines of Prefect's, whole but for the last, then the mark."""
-    found = _MARKER.search(rest)
-    if found is None or found.end() != len(rest):
-        return None
-    before = rest[: found.start()]
-    whole = before[: before.rfind(b"\n") + 1]
-    return found if _PREFECT.fullmatch(whole) is not None else None
+def _prefect(text: bytes, *, cut: bool) -> bool:
+    """Whether this is lines of Prefect's; where the log was cut off, the last need not be whole."""
+    whole = text[: text.rfind(b"\n") + 1] if cut else text
+    return _PREFECT.fullmatch(whole) is not None and (text == whole or text[len(whole) :][:1].isdigit())
 
 
 def _begin(log: bytes, first: bytes) -> int:
@@ -95,14 +97,13 @@ def _begin(log: bytes, first: bytes) -> int:
     begin = log.find(first)
     if begin >= 0:
         return begin
-    tail = _MARKER.split(log)[0]
-    last = tail.rfind(b"\n") + 1
-    return last if tail[last:] and first.startswith(tail[last:]) else len(tail)
+    last = log.rfind(b"\n") + 1
+    return last if log[last:] and first.startswith(log[last:]) else len(log)
 
 
 def _common(one: bytes, other: bytes) -> int:
     """Length of the common beginning."""
-    low, high = 0, min(len(one), len(other))
+    low, high = len(one) if one == other else 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
