@@ -30,11 +30,17 @@ class Cell:
     tree: ast.Module = field(compare=False)
 
     def where(self, line: int) -> str:
-        return f"{self.label}, line {line}"
+        return f"{self.label}, line {line + self._shift}"
 
     def typed_line(self, line: int) -> str:
-        lines = self.typed.splitlines()
+        lines, line = self.typed.splitlines(), line + self._shift
         return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+
+    @property
+    def _shift(self) -> int:
+        """Empty lines at the beginning of what was typed, which IPython does not compile."""
+        before = [len(text) - len(text.lstrip("\n")) for text in (self.typed, self.text)]
+        return before[0] - before[1]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -80,8 +80,15 @@ class _Plain(pickle.Pickler):
         self.persistent_id = names  # type: ignore[method-assign]
 
 
+def _code(code: CodeType) -> Any:
+    """Without the file of its cell, which is another in every kernel and does not exist where this goes."""
+    return cloudpickle.Pickler.dispatch_table[CodeType](code.replace(co_filename="<value>"))
+
+
 class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """For functions that have no name of their own, such as a lambda in a dict."""
+
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({CodeType: _code})
 
     def __init__(self, file: Any, names: _Names) -> None:
         super().__init__(file, protocol=PROTOCOL)
