@@ -23,10 +23,18 @@ class Kernel:
 
     def fails(self, cell: str) -> str:
         """Name and message of the error that the cell ends with."""
-        reply = self._client.execute_interactive(cell, timeout=60, output_hook=lambda _: None)
-        content = reply["content"]
-        assert content["status"] == "error", "the cell was expected to fail"
+        content = self._failed(cell)
         return f"{content['ename']}: {content['evalue']}"
+
+    def traceback(self, cell: str) -> str:
+        """What is shown below a cell that ends with an error."""
+        return "\n".join(self._failed(cell)["traceback"])
+
+    def _failed(self, cell: str) -> dict[str, Any]:
+        reply = self._client.execute_interactive(cell, timeout=60, output_hook=lambda _: None)
+        content: dict[str, Any] = reply["content"]
+        assert content["status"] == "error", "the cell was expected to fail"
+        return content
 
     def _run(self, cell: str) -> str:
         printed: list[str] = []

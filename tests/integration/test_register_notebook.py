@@ -102,6 +102,15 @@ def test_what_cannot_travel_is_named_with_its_cell(shared: Kernel) -> None:
     assert "Create it inside the function" in said
 
 
+def test_an_error_shows_the_callers_line_and_the_sentence(shared: Kernel) -> None:
+    shown = shared.traceback("from prefect_platform import register\nregister(3)")
+    assert "line 2, in <module>" in shown
+    assert shown.endswith(
+        "RegistrationError: register() takes a flow, or text such as 'path.py:flow'; it was given int 3."
+    )
+    assert len(shown.splitlines()) == 3
+
+
 def test_a_magic_is_named_with_its_line(shared: Kernel) -> None:
     shared.run("@flow\ndef lister():\n    n = 1\n    files = !ls\n    return files")
     said = shared.fails("captured(lister)")
