@@ -320,7 +320,8 @@ async def test_children_are_cancelled_with_their_parent(prefect_server: str) -> 
         await w.until_state(waiting, "Cancelled")
         assert await w.state(nested) == "Running"  # its process reports it, or the end of the parent does
         request = next(r for r in w.platform.requests if r.flow_run_id == child)
-        assert request.parent_flow_run_id == nested
+        # The nested flow has no attempt: who waits for the child is the run around it.
+        assert request.parent_flow_run_id == attempt.flow_run_id
 
 
 async def test_a_cancelling_run_that_nobody_runs_becomes_cancelled(prefect_server: str) -> None:
