@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from prefect_platform.errors import NotFound
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import log_cursor, runs, workloads
+from prefect_platform.server.services import log_cursor, runs, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_cursor import Cursor, Place
 from prefect_platform.server.services.log_pulse import Pulse
@@ -62,7 +62,9 @@ async def follow_run(
             )
             rows = (await session.scalars(found)).all()
             over = workloads.is_final(rows[-1]) if rows else run.ended_at is not None
-            return View([row.id for row in rows], over)
+        if not rows:
+            await waiting.refresh(parts, [run])
+        return View([row.id for row in rows], over)
 
     follower = _Follower(parts, log_cursor.of_run(last_event_id), look)
     return await follower.begun()

@@ -3,8 +3,6 @@ Prefect, so that both sides always speak of the same run."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, RunRow, WorkloadRow
-from prefect_platform.server.services import projects, run_views, settlement, workloads
+from prefect_platform.server.services import projects, run_views, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.paging import page
@@ -123,10 +121,23 @@ async def listing(
         if status is not None:
             statement = statement.where(RunRow.status == status.value)
         rows, following = await page(session, statement, [RunRow.created_at, RunRow.id], cursor, limit)
+    changed = await waiting.refresh(parts, rows)
+    async with parts.database.reader() as session:
+        if changed:
+            rows = list(
+                await session.scalars(
+                    select(RunRow)
+                    .where(RunRow.id.in_([row.id for row in rows]))
+                    .order_by(RunRow.created_at.desc(), RunRow.id.desc())
+                )
+            )
         return Page[Run](items=await run_views.runs(session, parts, rows), cursor=following)
 
 
 async def show(parts: Parts, caller: Caller, run_id: str) -> RunDetail:
+    async with parts.database.reader() as session:
+        row = await own(session, caller, run_id)
+    await waiting.refresh(parts, [row])
     async with parts.database.reader() as session:
         return await run_views.detail(session, parts, await own(session, caller, run_id))
 
@@ -193,24 +204,6 @@ async def _heard(parts: Parts, caller: Caller, run_id: str, state: FlowRunState)
         row = await own(session, caller, run_id, write=True)
         if not run_views.is_over(row):
             row.prefect_state = state.state_name
-            if await _nothing_open(session, run_id):
-                _conclude(row, state, parts.clock.now())
+            if await waiting.nothing_open(session, run_id):
+                waiting.conclude(row, state, parts.clock.now())
         return await run_views.detail(session, parts, row)
-
-
-async def _nothing_open(session: AsyncSession, run_id: str) -> bool:
-    found = await session.scalar(
-        select(AttemptRow.id)
-        .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
-        .where(
-            AttemptRow.run_id == run_id, or_(WorkloadRow.ended_at.is_(None), AttemptRow.settled_at.is_(None))
-        )
-        .limit(1)
-    )
-    return found is None
-
-
-def _conclude(row: RunRow, state: FlowRunState, at: datetime) -> None:
-    status = settlement.FINAL_STATES.get(state.state_type.upper())
-    if status is not None:
-        row.status, row.ended_at, row.reason = status.value, at, state.message

@@ -9,7 +9,7 @@ import pytest
 
 from prefect_platform.errors import NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.server.db.tables import DeploymentRow, RunRow, WorkloadRow
-from prefect_platform.server.services import attempts, launches, runs, workloads
+from prefect_platform.server.services import attempts, launches, logs_live, runs, workloads
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.runs import CancelRequest, ResultReport, Run, Settlement, Status
 from tests.server_scene import Scene
@@ -81,6 +81,37 @@ async def test_an_agent_that_was_faster_is_no_harm(stage: Scene) -> None:
     assert (detail.status, detail.attempts) == (Status.QUEUED, 1)
     assert detail.queued_seconds is not None
     assert (await stage.row(RunRow, run.id)).started_by == "ana"
+
+
+async def test_a_run_that_ends_in_prefect_before_its_start_has_ended(stage: Scene) -> None:
+    first, second, third = [await start(stage) for _ in range(3)]
+    for run in (first, second):
+        stage.orchestrator.set_state(run.id, "CANCELLED", message="Deployment concurrency limit reached.")
+    stage.orchestrator.down = True
+    assert (await runs.show(stage.parts, stage.user, first.id)).prefect_state == "Scheduled"
+    stage.orchestrator.down = False
+    shown = await runs.show(stage.parts, stage.user, first.id)
+    assert (shown.status, shown.prefect_state) == (Status.CANCELLED, "Cancelled")
+    assert shown.reason == "Deployment concurrency limit reached."
+    assert shown.ended_at is not None
+    page = await runs.listing(stage.parts, stage.user, "default", None, None, None, None)
+    assert {run.id: run.status for run in page.items} == {
+        first.id: Status.CANCELLED, second.id: Status.CANCELLED, third.id: None,
+    }  # fmt: skip
+
+
+async def test_following_a_run_that_never_starts_ends(stage: Scene) -> None:
+    run = await start(stage)
+    stage.orchestrator.set_state(run.id, "CANCELLED")
+    events = await logs_live.follow_run(stage.parts, stage.user, run.id, None)
+    assert [event.name async for event in events if event.name] == ["end"]
+
+
+async def test_a_run_with_an_open_attempt_is_not_asked_for(stage: Scene) -> None:
+    run = await start(stage)
+    await stage.attempt(run.id)
+    stage.orchestrator.set_state(run.id, "CANCELLED")
+    assert (await runs.show(stage.parts, stage.user, run.id)).status is Status.QUEUED
 
 
 async def test_listing_is_newest_first_filtered_and_paged(stage: Scene) -> None:

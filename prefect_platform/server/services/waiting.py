@@ -1,0 +1,69 @@
+"""Runs of which nothing is open here: what became of them is Prefect's to say.
+
+No agent hears of a run that was cancelled before its first attempt, or between two. So whoever looks
+at such a run makes the platform look into Prefect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import OrchestratorUnavailable
+from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
+from prefect_platform.server.services import settlement
+from prefect_platform.server.services.orchestrator import FlowRunState
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.services.run_views import is_over
+from prefect_platform.wire.runs import FINAL
+
+LONGEST_SECONDS = 1.0
+"""A look waits no longer for Prefect; what is known here stands until it answers."""
+
+
+async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
+    """Ask Prefect for those of these runs that wait there; whether anything has changed."""
+    waiting = {row.id: row.prefect_state for row in rows if not is_over(row) and _waits(row)}
+    if not waiting:
+        return False
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            states = await parts.orchestrator.read_runs(list(waiting))
+    except (TimeoutError, OrchestratorUnavailable):
+        return False
+    news = {run_id: state for run_id, state in states.items() if state.state_name != waiting[run_id]}
+    async with parts.database.session() as session:
+        for run_id, state in news.items():
+            row = await session.get(RunRow, run_id, with_for_update=True, populate_existing=True)
+            if row is not None and not is_over(row) and await nothing_open(session, run_id):
+                row.prefect_state = state.state_name
+                conclude(row, state, parts.clock.now())
+    return bool(news)
+
+
+def _waits(row: RunRow) -> bool:
+    return row.status is None or row.status in FINAL
+
+
+async def nothing_open(session: AsyncSession, run_id: str) -> bool:
+    """Whether no attempt goes on, or is still to be settled."""
+    found = await session.scalar(
+        select(AttemptRow.id)
+        .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
+        .where(
+            AttemptRow.run_id == run_id, or_(WorkloadRow.ended_at.is_(None), AttemptRow.settled_at.is_(None))
+        )
+        .limit(1)
+    )
+    return found is None
+
+
+def conclude(row: RunRow, state: FlowRunState, at: datetime) -> None:
+    """The end of a run, where Prefect's state is one."""
+    status = settlement.FINAL_STATES.get(state.state_type.upper())
+    if status is not None:
+        row.status, row.ended_at, row.reason = status.value, at, state.message
