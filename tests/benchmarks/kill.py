@@ -22,7 +22,7 @@ from tests.kills.judging import Verdict
 KILLS = int(os.environ.get("KILLS", "300"))
 SEED = int(os.environ.get("SEED", "20260101"))
 SHARES = {"server": 0.2, "agent": 0.2, "launcher": 0.3, "flow": 0.3}
-GAPS = {"server": 3.5, "agent": 3.5, "launcher": 1.5, "flow": 1.5}
+GAPS = {"server": 5.5, "agent": 5.5, "launcher": 1.5, "flow": 1.5}
 """Mean seconds: the age of a server or agent, and between the choices of a launcher or flow."""
 
 

@@ -20,7 +20,7 @@ from tests.kills.judging import Told, Verdict, judge
 from tests.kills.victims import left_over
 from tests.kills.writing import PAUSES, WRITE_LINES, Journal
 
-AT_ONCE = 4
+AT_ONCE = 6
 LONGEST_SECONDS = 14.0
 PATIENCE_SECONDS = 150.0
 """From the start of a run to its end, its log and its status, whatever was killed."""
