@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -18,6 +19,10 @@ import httpx
 import psutil
 import pytest
 
+from prefect_platform.backends.local import LocalBackend
+from prefect_platform.server.app.application import create_app
+from prefect_platform.server.config import ServerConfig
+from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.testing.prefect_server import free_port
 
 RUN = (
@@ -150,3 +155,38 @@ def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
     assert "at revision 9999, which this version does not know" in refused(tmp_path / "data", free_port())
+
+
+def test_nobody_else_can_read_what_it_writes(tmp_path: Path) -> None:
+    data_dir, previous = tmp_path / "data", os.umask(0)
+    try:
+        with running(data_dir, free_port()):
+            with client(data_dir) as http:
+                put = http.put(
+                    f"/api/v1/projects/default/bundles/{'c' * 64}",
+                    content=b"abc",
+                    headers={"Content-SHA256": hashlib.sha256(b"abc").hexdigest()},
+                )
+            assert put.status_code == 200, put.text
+            open_ = [path for path in (data_dir, *data_dir.rglob("*")) if path.stat().st_mode & 0o077]
+    finally:
+        os.umask(previous)
+    assert open_ == []
+    assert {"platform.db", "bootstrap.json", "server.lock", ".gitignore"} <= {
+        p.name for p in data_dir.iterdir()
+    }
+
+
+@pytest.mark.asyncio
+async def test_its_backend_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, close = [], LocalBackend.close
+
+    async def closing(backend: LocalBackend) -> None:
+        closed.append(backend)
+        await close(backend)
+
+    monkeypatch.setattr(LocalBackend, "close", closing)
+    app = create_app(ServerConfig(data_dir=tmp_path, backend="local"), orchestrator=MemoryOrchestrator())
+    async with app.router.lifespan_context(app):
+        assert closed == []
+    assert len(closed) == 1

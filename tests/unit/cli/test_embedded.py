@@ -238,6 +238,11 @@ def test_a_prefect_elsewhere_keeps_its_credentials() -> None:
         up_settings(prefect_url="localhost:4200", environ={})
 
 
+def test_the_address_of_prefect_holds_no_password() -> None:
+    with pytest.raises(UsageError, match="PREFECT_API_AUTH_STRING"):
+        up_settings(prefect_url="http://admin:s3cret@host/api", environ={})
+
+
 def test_where_the_data_lies() -> None:
     assert data_dir({"PREFECT_PLATFORM_HOME": "/a"}) == Path("/a")
     assert data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/prefect-platform")
@@ -250,6 +255,9 @@ def test_a_data_directory_is_private_and_ignored_by_projects(tmp_path: Path) -> 
     places.make()
     assert places.data.stat().st_mode & 0o777 == 0o700
     assert (places.data / ".gitignore").read_text() == "*\n"
+    (places.data / ".gitignore").write_text("mine\n")
+    places.make()
+    assert (places.data / ".gitignore").read_text() == "mine\n"
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="PREFECT_PLATFORM_HOME names another"):
         Places(tmp_path / "file" / "x").make()

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from prefect_platform.cli.embedded.places import Places
+from prefect_platform.client.profile import Profile, write_profile
 from prefect_platform.errors import RegistrationError
-from prefect_platform.flows.capture.captured import Captured
+from prefect_platform.flows.capture.captured import Captured, Entry
 from prefect_platform.flows.capture.files import capture_file, load
 from prefect_platform.flows.capture.project_files import project_folder, select
 from prefect_platform.wire.flows import CodeKind
@@ -191,3 +194,43 @@ def test_a_remote_flow_is_refused_in_words(tmp_path: Path) -> None:
     remote._storage = object()  # type: ignore[assignment]
     with pytest.raises(RegistrationError, match=r"Flow.from_source.*check the code out"):
         capture(remote, None, tmp_path)
+
+
+def test_the_platforms_own_folders_never_travel(tmp_path: Path) -> None:
+    root = write(tmp_path, **{"pyproject.toml": "", "flow.py": ""})
+    Places(root / ".platform-data").make()
+    write_profile(
+        root / "config" / "prefect-platform" / "profile.json", Profile("http://127.0.0.1:1", "t", "p")
+    )
+    (root / ".platform-data" / "output").mkdir(exist_ok=True)
+    (root / ".platform-data" / "output" / "up.txt").write_text("said")
+    assert files(root) == {"pyproject.toml", "flow.py"}
+
+
+TOKEN = "pp_user_" + "A" * 43
+
+
+def test_a_file_with_a_token_stays_and_that_is_said(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        **{"pyproject.toml": "", "profile.json": json.dumps({"token": TOKEN}), "a.py": FLOW.format(value=1)},
+    )
+    made = captured(f"{tmp_path}/a.py:etl")
+    assert made.notes == ("Stayed here, because credentials never travel: profile.json.",)
+    assert TOKEN not in str([entry.content for entry in made.entries])
+
+
+def test_a_flow_with_a_token_in_it_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, **{"pyproject.toml": "", "told.py": f"TOKEN = {TOKEN!r}\n" + FLOW.format(value=1)})
+    with pytest.raises(RegistrationError, match=r"told\.py holds a token of a platform"):
+        captured(f"{tmp_path}/told.py:etl")
+
+
+@pytest.mark.parametrize("before", [0, (1 << 20) - 20, (1 << 20) + 5])
+def test_a_token_is_found_wherever_it_stands(tmp_path: Path, before: int) -> None:
+    file = tmp_path / "data.bin"
+    file.write_bytes(b" " * before + TOKEN.encode() + b" " * 100)
+    with pytest.raises(RegistrationError, match="holds a token"):
+        Entry.of_file("data.bin", file)
+    with pytest.raises(RegistrationError, match="holds a token"):
+        Entry.of_bytes("data.bin", file.read_bytes())

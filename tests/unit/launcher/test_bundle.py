@@ -94,3 +94,17 @@ def test_a_file_in_the_way_of_a_directory(tmp_path: Path) -> None:
     path = archive(tmp_path, ("a", b"1"), ("a/b", b"2"))
     with pytest.raises(BundleFault, match="could not be unpacked"):
         bundle.unpack(path, tmp_path / "code")
+
+
+def test_other_ways_of_packing_are_not_opened(tmp_path: Path) -> None:
+    made = zipfile.ZipInfo("bomb")
+    made.compress_type = zipfile.ZIP_BZIP2
+    with pytest.raises(BundleFault, match="unknown way"):
+        bundle.unpack(archive(tmp_path, (made, b"0" * 1000)), tmp_path / "code")
+
+
+def test_a_name_in_another_encoding_than_it_claims(tmp_path: Path) -> None:
+    path = archive(tmp_path, ("é.py", b""))
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(BundleFault, match="no readable archive"):
+        bundle.unpack(path, tmp_path / "code")

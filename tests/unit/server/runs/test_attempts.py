@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from prefect_platform.errors import Conflict, NotFound, Unavailable, UsageError
-from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
+from prefect_platform.server.db.tables import AttemptRow, ProjectRow, RunRow, WorkloadRow
 from prefect_platform.server.services import attempts, ends, launches, workloads
 from prefect_platform.wire.runs import (
     Attempt,
@@ -124,6 +124,17 @@ async def test_the_child_of_an_open_run_goes_first(stage: Scene) -> None:
         for one in (parent, child, grandchild, orphan)
     ]
     assert found == [0, 1, 2, 0]
+
+
+async def test_the_child_of_another_projects_run_does_not_go_first(stage: Scene) -> None:
+    parent = await stage.attempt()
+    async with stage.parts.database.session() as session:
+        at = stage.parts.clock.now()
+        session.add(ProjectRow(id="pr-other", name="other", orchestrator_url="http://p/api", created_at=at))
+        await session.flush()
+        (await session.get_one(AttemptRow, parent.id)).project_id = "pr-other"
+    child = await stage.attempt(parent_flow_run_id=parent.flow_run_id)
+    assert (await stage.row(WorkloadRow, child.workload.id)).priority == 0
 
 
 async def test_nothing_new_while_the_platform_is_stopped_but_repeats_are_answered(stage: Scene) -> None:

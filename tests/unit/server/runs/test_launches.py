@@ -169,6 +169,7 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
     )
     found = launch_specs.environment(config, "default", "pp_code_x")
     assert found["PREFECT_API_URL"] == "http://prefect:4200/api"
+    assert found["PREFECT_UI_URL"] == "http://prefect:4200/v2", "the engine prints the run's page below it"
     assert found["PREFECT_API_AUTH_STRING"] == "admin:secret"
     assert found["PREFECT_HOME"] == "/data/prefect-runs"
     assert "PYTHONUNBUFFERED" not in found, "a stream without a buffer loses the rest of a partial write"

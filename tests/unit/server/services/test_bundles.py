@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -129,3 +131,27 @@ async def test_source_is_bounded_whatever_the_archive_claims(parts: Parts) -> No
     version_id = await stored(parts, server_calls.zipped(files))
     found = await bundles.source(parts, await server_calls.owner(parts), version_id)
     assert len(found) == bundles.MAX_SOURCE_TOTAL // bundles.MAX_SOURCE_BYTES
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("good", "bad"), [(b"x" * 100, b"y" * 100), ("é".encode(), b"\xff\xfe")])
+async def test_source_of_an_archive_that_is_broken_inside(parts: Parts, good: bytes, bad: bytes) -> None:
+    whole = server_calls.zipped({"é.py": b"x" * 100})
+    version_id = await stored(parts, whole.replace(good, bad))
+    with pytest.raises(Conflict, match="no zip archive"):
+        await bundles.source(parts, await server_calls.owner(parts), version_id)
+
+
+@pytest.mark.asyncio
+async def test_source_unpacks_only_so_much(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("packed.txt", "z" * 1000, zipfile.ZIP_BZIP2)
+        for name in ("a.bin", "b.bin"):
+            archive.writestr(name, b"\0" * 1000)
+        archive.writestr("c.txt", "seen")
+        archive.writestr("d.txt", "not any more")
+    version_id = await stored(parts, buffer.getvalue())
+    monkeypatch.setattr(bundles, "MAX_READ_TOTAL", 2003)
+    found = await bundles.source(parts, await server_calls.owner(parts), version_id)
+    assert [one.path for one in found] == ["c.txt"]
