@@ -47,7 +47,10 @@ def show(outcome: Outcome) -> None:
     verdicts: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in outcome.verdicts:
         verdicts[verdict.part].append(verdict)
-    print(f"{sum(outcome.kills.values())} kills in {outcome.seconds:.0f} s, {len(outcome.verdicts)} runs")
+    print(
+        f"{sum(outcome.kills.values())} kills in {outcome.seconds:.0f} s, {len(outcome.verdicts)} runs; "
+        f"the slowest was over after {outcome.slowest:.0f} s"
+    )
     form = "{:<16}{:>6}{:>6}{:>10}{:>12}{:>12}{:>8}{:>8}"
     print(form.format("killed", "kills", "runs", "MB", "missing", "most", "lost", "untrue"))
     for part in sorted({*outcome.kills, *verdicts}):

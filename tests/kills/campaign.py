@@ -32,6 +32,8 @@ class Outcome:
     kills: Counter[str]
     verdicts: Sequence[Verdict]
     seconds: float
+    slowest: float
+    """Seconds that the longest run took to its sealed log and true status, the killing included."""
 
     @property
     def lost(self) -> int:
@@ -106,7 +108,7 @@ def campaign(
             done.update([what] if what else [])
         time.sleep(0.02)
     runs.stop()
-    return Outcome(done, runs.verdicts, time.monotonic() - began)
+    return Outcome(done, runs.verdicts, time.monotonic() - began, runs.slowest)
 
 
 def register(platform: Embedded, folder: Path) -> str:
