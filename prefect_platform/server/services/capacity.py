@@ -88,9 +88,7 @@ def _slots(machine: Machine, settings: RunSettings, free: Room, waiting: int) ->
         return 0
     if not machine.bounded:
         return UNBOUNDED_SLOTS
-    fitting = int(
-        min(free.cores / settings.default_cores, free.memory_bytes / settings.default_memory_bytes)
-    )
+    fitting = int(min(free.cores / settings.default_cores, free.memory_bytes / settings.default_memory_bytes))
     return max(0, fitting - waiting)
 
 
