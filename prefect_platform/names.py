@@ -38,3 +38,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` for the nearest known word, or nothing."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def label(text: str) -> str:
+    """A name that somebody chose elsewhere, as the platform takes it: one line of 1 to 255 characters."""
+    flat = "".join(" " if ord(letter) < 32 or 0x7F <= ord(letter) < 0xA0 else letter for letter in text)
+    return flat[:255].encode("utf-8", "replace").decode() or "?"

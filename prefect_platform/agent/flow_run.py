@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from prefect_platform.names import label
+
 FINAL_TYPES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 """State types that Prefect does not leave by itself."""
 
@@ -60,7 +62,7 @@ def read_state(data: Mapping[str, Any]) -> State:
     return State(
         id=str(data["id"]),
         type=str(data["type"]),
-        name=str(data.get("name") or data["type"]),
+        name=label(str(data.get("name") or data["type"])),
         message=data.get("message"),
         at=when(data.get("timestamp")),
         transition_id=details.get("transition_id"),
@@ -73,9 +75,10 @@ def read_flow_run(data: Mapping[str, Any]) -> FlowRun:
     """A flow run from Prefect's JSON. A poll leaves the state out and gives its id and type alone."""
     policy = data.get("empirical_policy") or {}
     creator = data.get("created_by") or {}
+    started_by = creator.get("display_value") or creator.get("type")
     return FlowRun(
         id=str(data["id"]),
-        name=str(data.get("name") or data["id"]),
+        name=label(str(data.get("name") or data["id"])),
         state=read_state(data["state"]) if data.get("state") else _bare_state(data),
         due=when(data.get("next_scheduled_start_time") or data.get("expected_start_time")),
         deployment_id=data.get("deployment_id"),
@@ -83,14 +86,14 @@ def read_flow_run(data: Mapping[str, Any]) -> FlowRun:
         parent_task_run_id=data.get("parent_task_run_id"),
         infrastructure=data.get("infrastructure_pid"),
         retries_in_process=policy.get("retry_type") == "in_process",
-        started_by=creator.get("display_value") or creator.get("type"),
+        started_by=label(started_by) if started_by else None,
         job_variables=data.get("job_variables"),
     )
 
 
 def _bare_state(data: Mapping[str, Any]) -> State:
     kind = str(data.get("state_type") or "SCHEDULED")
-    return State(id=str(data.get("state_id")), type=kind, name=str(data.get("state_name") or kind))
+    return State(id=str(data.get("state_id")), type=kind, name=label(str(data.get("state_name") or kind)))
 
 
 def when(text: object) -> datetime | None:
