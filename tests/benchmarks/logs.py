@@ -14,9 +14,10 @@ from pathlib import Path
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.runs import FINAL
 from tests.benchmarks.measure import Figure, report
-from tests.benchmarks.start import Prefect, create_pool, stock_worker
+from tests.benchmarks.start import create_pool, stock_worker
 
 LINES = 10_000
 BIG_MIB = 400

@@ -21,6 +21,7 @@ import httpx
 import psutil
 
 from prefect_platform.testing.embedded import Embedded, embedded, launch, until
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.runs import FINAL
 from tests.benchmarks.measure import Figure, report
 
@@ -47,33 +48,17 @@ def stamped(out: str = "", cron: str = "") -> None:
 """
 
 
-class Prefect:
-    """The few calls of Prefect's API that a benchmark needs."""
+def begin(prefect: Prefect, deployment: str, out: Path) -> tuple[str, float]:
+    """Create a run; its id and the time just before the call."""
+    start = time.time()
+    body = {"parameters": {"out": str(out)}, "state": {"type": "SCHEDULED"}}
+    run = prefect.call("POST", f"deployments/{deployment}/create_flow_run", body)
+    return run["id"], start
 
-    def __init__(self, url: str, *, keep_alive: bool = True) -> None:
-        """Without `keep_alive` no call meets a connection that the server has just closed as idle."""
-        limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=url + "/", timeout=30, limits=limits)
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        for _ in range(20):
-            answer = self.http.request(method, path, json=body)
-            if answer.status_code != 503:
-                answer.raise_for_status()
-                return answer.json() if answer.content else None
-            time.sleep(0.1)
-        raise RuntimeError(f"{path} answers 503 again and again")
-
-    def start(self, deployment: str, out: Path) -> tuple[str, float]:
-        """Create a run; its id and the time just before the call."""
-        start = time.time()
-        body = {"parameters": {"out": str(out)}, "state": {"type": "SCHEDULED"}}
-        run = self.call("POST", f"deployments/{deployment}/create_flow_run", body)
-        return run["id"], start
-
-    def wait_final(self, run: str) -> None:
-        final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-        until(lambda: self.call("GET", f"flow_runs/{run}")["state_type"] in final, 120, f"run {run} to end")
+def wait_final(prefect: Prefect, run: str) -> None:
+    final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+    until(lambda: prefect.call("GET", f"flow_runs/{run}")["state_type"] in final, 120, f"run {run} to end")
 
 
 def register(platform: Embedded, folder: Path, name: str, *options: str) -> str:
@@ -145,7 +130,7 @@ def stamps(out: Path) -> tuple[float, float]:
 
 def bare_engine(platform: Embedded, prefect: Prefect, deployment: str, folder: Path, out: Path) -> float:
     """`python -m prefect.engine` alone, from exec to the first line of user code."""
-    run, _ = prefect.start(deployment, out)
+    run, _ = begin(prefect, deployment, out)
     env = platform.environment | {
         "PREFECT_API_URL": platform.prefect_api,
         "PREFECT__FLOW_RUN_ID": run,
@@ -175,14 +160,14 @@ def starts(platform: Embedded, folder: Path) -> list[Figure]:
         for n in range(ROUNDS + 1):
             taken: dict[str, float] = {}
             out = folder / f"ours-{n}"
-            run, start = prefect.start(mine, out)
+            run, start = begin(prefect, mine, out)
             until(out.exists, 120, "our first line")
             sealed = until(lambda run=run: sealed_at(client, run), 60, "a sealed log")
             taken["ours"], taken["end"] = stamps(out)[0] - start, sealed - stamps(out)[1]
             for key, deployment in (("slow", slow), ("quick", quick)):
                 out = folder / f"{key}-{n}"
-                run, start = prefect.start(deployment, out)
-                prefect.wait_final(run)
+                run, start = begin(prefect, deployment, out)
+                wait_final(prefect, run)
                 taken[key] = stamps(out)[0] - start
             taken["bare"] = bare_engine(platform, prefect, parked, folder, folder / f"bare-{n}")
             if n:  # the first of each warms caches

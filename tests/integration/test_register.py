@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from prefect import Flow
 from prefect.events import DeploymentEventTrigger
@@ -29,6 +28,7 @@ from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
 from prefect_platform.testing.live_server import LiveServer, live_server
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.flows import VersionStatus
 from prefect_platform.wire.work_pool import base_job_template
 from tests.kernel import kernel
@@ -58,8 +58,11 @@ class World:
     prefect: str
     client: PlatformClient
 
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        return Prefect(self.prefect).call(method, path, body)
+
     def read(self, path: str) -> Any:
-        return httpx.get(self.prefect + path).raise_for_status().json()
+        return self.ask("GET", path)
 
     def deployment(self, flow: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.read(f"/deployments/name/{flow}/{name}")
@@ -75,7 +78,7 @@ class World:
 
 def make_pool(prefect: str, name: str) -> None:
     body = {"name": name, "type": "platform", "base_job_template": base_job_template()}
-    httpx.post(f"{prefect}/work_pools/", json=body).raise_for_status()
+    Prefect(prefect).call("POST", "work_pools/", body)
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +172,9 @@ def test_what_people_did_in_prefect_stays(world: World, project: Path) -> None:
     path = f"/deployments/{made.deployment_id}/schedules"
     schedules = world.read(path)
     cron = next(s for s in schedules if "cron" in s["schedule"])
-    paused = httpx.patch(f"{world.prefect}{path}/{cron['id']}", json={"active": False})
-    paused.raise_for_status()
+    world.ask("PATCH", f"{path}/{cron['id']}", {"active": False})
     own = [{"schedule": {"cron": "5 5 * * *"}, "slug": "by-hand", "active": True}]
-    httpx.post(world.prefect + path, json=own).raise_for_status()
+    world.ask("POST", path, own)
     (project / "more.py").write_text("X = 1\n")
     world.register(target(project), cron="0 2 * * *")
     left = {s["slug"]: s for s in world.read(path)}
@@ -193,7 +195,7 @@ def test_not_paused_wakes_what_somebody_paused(world: World, project: Path) -> N
     made = world.register(target(project), cron="0 2 * * *", paused=False)
     path = f"/deployments/{made.deployment_id}/schedules"
     [cron] = world.read(path)
-    httpx.patch(f"{world.prefect}{path}/{cron['id']}", json={"active": False}).raise_for_status()
+    world.ask("PATCH", f"{path}/{cron['id']}", {"active": False})
     assert world.register(target(project), cron="0 2 * * *").schedules == ("cron 0 2 * * *, paused",)
     woken = world.register(target(project), cron="0 2 * * *", paused=False)
     assert (woken.deployment_change, woken.schedules) == ("changed", ("cron 0 2 * * *",))
@@ -271,7 +273,7 @@ def test_prefect_down_leaves_nothing_that_shows(
 
 def test_a_deployment_deleted_in_prefect_is_made_again(world: World, project: Path) -> None:
     made = world.register(target(project))
-    httpx.delete(f"{world.prefect}/deployments/{made.deployment_id}").raise_for_status()
+    world.ask("DELETE", f"/deployments/{made.deployment_id}")
     again = world.register(target(project))
     assert again.deployment_id != made.deployment_id
     assert world.deployment(made.flow_name, made.deployment_name)["id"] == again.deployment_id
@@ -333,17 +335,13 @@ def test_a_stock_worker_runs_what_a_cell_registered(world: World, tmp_path: Path
     assert "stock-cell/stock-cell" in shown
     assert "stock_cell.py" in shown
     found = world.deployment("stock-cell", "stock-cell")
-    httpx.post(f"{world.prefect}/work_pools/", json={"name": "stock", "type": "process"}).raise_for_status()
+    world.ask("POST", "/work_pools/", {"name": "stock", "type": "process"})
     moved = {
         "work_pool_name": "stock",
         "job_variables": {"env": {"PREFECT_PLATFORM_TOKEN": world.server.token}},
     }
-    httpx.patch(f"{world.prefect}/deployments/{found['id']}", json=moved).raise_for_status()
-    run = (
-        httpx.post(f"{world.prefect}/deployments/{found['id']}/create_flow_run", json={})
-        .raise_for_status()
-        .json()
-    )
+    world.ask("PATCH", f"/deployments/{found['id']}", moved)
+    run = world.ask("POST", f"/deployments/{found['id']}/create_flow_run", {})
     worker = subprocess.Popen(
         [sys.executable, "-m", "prefect", "worker", "start", "--pool", "stock", "--type", "process", "--run-once"],
         cwd=tmp_path,

@@ -15,9 +15,9 @@ import pytest
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.runs import FINAL, RunDetail, Status
-from tests.benchmarks.start import Prefect
 
 FLOWS = Path(__file__).parent / "flows"
 NAMES = [

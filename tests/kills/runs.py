@@ -14,8 +14,8 @@ from pathlib import Path
 from prefect_platform.errors import NotFound, Unavailable
 from prefect_platform.server.services.workloads import COMPLETE
 from prefect_platform.testing.embedded import Embedded
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.runs import FINAL, Attempt, RunDetail
-from tests.benchmarks.start import Prefect
 from tests.kills.judging import Told, Verdict, judge
 from tests.kills.victims import left_over
 from tests.kills.writing import PAUSES, WRITE_LINES, Journal

@@ -1,0 +1,35 @@
+"""Plain calls to a Prefect server, for tests and benchmarks.
+
+On SQLite Prefect answers 500 or 503 when two writes meet, so every call is asked again for a while.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+TRIES = 40
+PAUSE_SECONDS = 0.1
+
+
+class Prefect:
+    """One Prefect API."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url + "/", timeout=30)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """The answer's JSON, or None for an empty one.
+
+        Raises:
+            httpx.HTTPStatusError: Prefect refuses, or is busy for seconds.
+        """
+        for _ in range(TRIES):
+            answer = self.http.request(method, path.lstrip("/"), json=body)
+            if answer.status_code not in {500, 503}:
+                break
+            time.sleep(PAUSE_SECONDS)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
