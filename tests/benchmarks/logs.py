@@ -162,6 +162,12 @@ def flow_size(client: PlatformClient, run: str) -> int:
     return next((s.size for s in client.logs.sources(run) if s.source == "flow"), 0)
 
 
+def complete(client: PlatformClient, run: str) -> bool:
+    """Whether the controller is done with the run's log."""
+    steps = client.runs.get(run).attempt_list[-1].workload.steps
+    return any(step.name == "logs-complete" for step in steps)
+
+
 def long_log(platform: Embedded, mine: str) -> list[Figure]:
     """Ten million lines put into the store of a finished run, then opened through the API."""
     from prefect_platform.server.stores.file_logs import FileLogs
@@ -172,7 +178,8 @@ def long_log(platform: Embedded, mine: str) -> list[Figure]:
     client, prefect = platform.client(), Prefect(platform.prefect_api)
     run = begin(prefect, mine, kind="lines", count=1)
     workload = workload_of(client, run)
-    until(lambda: client.runs.get(run).status in FINAL, 60, "the end")
+    # Only then does nobody look for sources that a launcher left open.
+    until(lambda: complete(client, run), 60, "the end")
 
     async def fill() -> None:
         store, offset, digest = FileLogs(platform.data / "logs"), 0, hashlib.sha256()
@@ -221,11 +228,15 @@ def main() -> None:
                 "pull_steps": [step],
             }
             other = str(prefect.call("POST", "deployments/", body)["id"])
-            with stock_worker(platform, pool, folder, PREFECT_WORKER_QUERY_SECONDS="1"):
-                figures = [line_visible(platform, mine, other), ten_thousand(platform, mine, other)]
-            figures.append(append_rate(platform, mine))
-            figures += long_log(platform, mine)
-    report("logs", figures)
+            figures: list[Figure] = []
+            try:
+                figures += long_log(platform, mine)
+                figures.append(append_rate(platform, mine))
+                with stock_worker(platform, pool, folder, PREFECT_WORKER_QUERY_SECONDS="1"):
+                    figures.append(line_visible(platform, mine, other))
+                    figures.append(ten_thousand(platform, mine, other))
+            finally:  # minutes went into what is there already
+                report("logs", figures)
 
 
 if __name__ == "__main__":
