@@ -15,10 +15,11 @@ PAUSE_SECONDS = 0.1
 
 
 class Prefect:
-    """One Prefect API."""
+    """One Prefect API. Without `keep_alive` every call has its own connection: for servers that get killed."""
 
-    def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url + "/", timeout=30)
+    def __init__(self, url: str, *, keep_alive: bool = True) -> None:
+        limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=url + "/", timeout=30, limits=limits)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON, or None for an empty one.

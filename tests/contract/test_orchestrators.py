@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -19,6 +18,7 @@ from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
 from prefect_platform.testing.orchestrator_contract import OrchestratorContract, Stage
+from prefect_platform.testing.prefect_calls import Prefect
 
 
 class MemoryStage:
@@ -36,7 +36,7 @@ class MemoryStage:
 class PrefectStage:
     def __init__(self, url: str) -> None:
         self.orchestrator: Orchestrator = PrefectOrchestrator(OrchestratorSettings(url=url))
-        self.client = httpx.AsyncClient(base_url=url, timeout=30)
+        self.prefect = Prefect(url)
 
     async def deployment(self, crons: Sequence[str] = ()) -> str:
         flow = await self.post("/flows/", {"name": f"flow-{uuid.uuid4()}"})
@@ -53,13 +53,11 @@ class PrefectStage:
         assert answer["status"] == "ACCEPT"
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.client.post(path, json=body)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = await asyncio.to_thread(self.prefect.call, "POST", path, body)
         return found
 
     async def aclose(self) -> None:
-        await self.client.aclose()
+        self.prefect.http.close()
         await self.orchestrator.aclose()
 
 
@@ -107,9 +105,9 @@ class TestPrefect(OrchestratorContract):
             },
         )
         related = f"/automations/related-to/prefect.deployment.{deployment}"
-        assert (await stage.client.get(related)).json()
+        assert stage.prefect.call("GET", related)
         await stage.orchestrator.delete_deployment(deployment)
-        assert (await stage.client.get(related)).json() == []
+        assert stage.prefect.call("GET", related) == []
 
     @pytest.mark.asyncio
     async def test_parameters_that_do_not_fit_are_refused_in_prefects_words(

@@ -10,11 +10,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from prefect_platform.testing.launcher_platform import LauncherPlatform, launcher_platform
 from prefect_platform.testing.launcher_scene import Launched, launched, spec
+from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -68,10 +68,10 @@ class Scene:
     """One flow run in Prefect, pending, and the spec of its launcher."""
 
     def __init__(self, api: str, platform: LauncherPlatform, tmp_path: Path, name: str) -> None:
-        self.client = httpx.Client(base_url=api, timeout=30)
-        flow = self.client.post("/flows/", json={"name": name}).json()
+        self.prefect = Prefect(api)
+        flow = self.prefect.call("POST", "/flows/", {"name": name})
         body = {"flow_id": flow["id"], "state": {"type": "PENDING", "name": "Pending"}}
-        self.id = self.client.post("/flow_runs/", json=body).json()["id"]
+        self.id = self.prefect.call("POST", "/flow_runs/", body)["id"]
         self.spec: LaunchSpec = spec(
             platform,
             sys.executable,
@@ -83,11 +83,11 @@ class Scene:
 
     @property
     def state(self) -> str:
-        return str(self.client.get(f"/flow_runs/{self.id}").json()["state"]["type"])
+        return str(self.prefect.call("GET", f"/flow_runs/{self.id}")["state"]["type"])
 
     def cancel(self) -> None:
         body: dict[str, Any] = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        self.client.post(f"/flow_runs/{self.id}/set_state", json=body).raise_for_status()
+        self.prefect.call("POST", f"/flow_runs/{self.id}/set_state", body)
 
 
 def run(scene: Scene, platform: LauncherPlatform, tmp_path: Path) -> Launched:

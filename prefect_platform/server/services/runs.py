@@ -166,6 +166,8 @@ async def cancel(parts: Parts, caller: Caller, run_id: str, request: CancelReque
         return await show(parts, caller, run_id)
     try:
         state = await parts.orchestrator.cancel_run(run_id, request.reason)
+    except NotFound:  # deleted in Prefect: a look finds that out, and nothing is left to be told
+        return await show(parts, caller, run_id)
     except OrchestratorUnavailable as error:
         if not stopped:
             raise

@@ -1,7 +1,7 @@
 """Runs of which nothing is open here: what became of them is Prefect's to say.
 
-No agent hears of a run that was cancelled before its first attempt, or between two. So whoever looks
-at such a run makes the platform look into Prefect.
+No agent hears of a run that was cancelled or deleted before its first attempt, or between two. So whoever
+looks at such a run makes the platform look into Prefect.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from prefect_platform.wire.runs import FINAL
 
 LONGEST_SECONDS = 1.0
 """A look waits no longer for Prefect; what is known here stands until it answers."""
+DELETED = "Deleted"
+"""Stands for Prefect's state where Prefect does not know the run any more."""
 
 
 async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
@@ -35,7 +37,8 @@ async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
             states = await parts.orchestrator.read_runs(list(waiting))
     except (TimeoutError, OrchestratorUnavailable):
         return False
-    news = {run_id: state for run_id, state in states.items() if state.state_name != waiting[run_id]}
+    found = {run_id: states.get(run_id) or _deleted(run_id) for run_id in waiting}
+    news = {run_id: state for run_id, state in found.items() if state.state_name != waiting[run_id]}
     async with parts.database.session() as session:
         for run_id, state in news.items():
             row = await session.get(RunRow, run_id, with_for_update=True, populate_existing=True)
@@ -43,6 +46,11 @@ async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
                 row.prefect_state = state.state_name
                 conclude(row, state, parts.clock.now())
     return bool(news)
+
+
+def _deleted(run_id: str) -> FlowRunState:
+    message = "The flow run was deleted in Prefect, so it never starts."
+    return FlowRunState(run_id, "", "CANCELLED", DELETED, message, None, None)
 
 
 def _waits(row: RunRow) -> bool:

@@ -100,6 +100,18 @@ async def test_a_run_that_ends_in_prefect_before_its_start_has_ended(stage: Scen
     }  # fmt: skip
 
 
+async def test_a_run_that_is_deleted_in_prefect_before_its_start_has_ended(stage: Scene) -> None:
+    first, second = [await start(stage) for _ in range(2)]
+    for run in (first, second):
+        del stage.orchestrator.runs[run.id]
+    shown = await runs.show(stage.parts, stage.user, first.id)
+    assert (shown.status, shown.prefect_state) == (Status.CANCELLED, "Deleted")
+    assert shown.reason == "The flow run was deleted in Prefect, so it never starts."
+    assert shown.ended_at is not None
+    cancelled = await runs.cancel(stage.parts, stage.user, second.id, CancelRequest())
+    assert (cancelled.status, cancelled.prefect_state) == (Status.CANCELLED, "Deleted")
+
+
 async def test_following_a_run_that_never_starts_ends(stage: Scene) -> None:
     run = await start(stage)
     stage.orchestrator.set_state(run.id, "CANCELLED")
