@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.1
 
 
 class Prefect:
-    """One Prefect API. Without `keep_alive` every call has its own connection: for servers that get killed."""
+    """One Prefect API. Without `keep_alive` each call has its own connection: some servers get killed."""
 
     def __init__(self, url: str, *, keep_alive: bool = True) -> None:
         limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
