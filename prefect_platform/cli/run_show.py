@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from prefect_platform.wire.logs import LogSource
+    from prefect_platform.wire.promises import Promise
     from prefect_platform.wire.runs import Attempt, RunDetail
 
 
@@ -27,7 +28,9 @@ def command(run: str, project: str | None, as_json: bool) -> None:
     with connected(project) as client:
         found = find_run(client, run)
         sources = client.logs.sources(found.id)
-    print(output.as_json({"run": found, "logs": sources}) if as_json else "\n\n".join(_shown(found, sources)))
+    click.echo(
+        output.as_json({"run": found, "logs": sources}) if as_json else "\n\n".join(_shown(found, sources))
+    )
 
 
 def _shown(run: RunDetail, sources: Sequence[LogSource]) -> Iterator[str]:
@@ -78,7 +81,18 @@ def _attempt(attempt: Attempt) -> str:
     peak = workload.end.peak_memory_bytes if workload.end else None
     if peak is not None:
         lines.append(f"{'':>12}  at most {output.size(peak)} of {output.size(workload.memory_bytes)} memory")
+    lines += _promises(workload.promises or [])
     return "\n".join([head, *lines])
+
+
+def _promises(promises: Sequence[Promise]) -> Iterator[str]:
+    """Kept or broken, one a line; a broken one is red, with what is not as it was asked for."""
+    for promise in promises:
+        word = (
+            click.style("kept  ", fg="green") if promise.kept else click.style("broken", fg="red", bold=True)
+        )
+        yield f"{promise.name.value:>12}  {word}  {promise.summary}"
+        yield from (f"{'':>12}          {difference}" for difference in promise.differences)
 
 
 def _seal(source: LogSource) -> str:

@@ -7,17 +7,19 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import engine
+from prefect_platform.launcher import code, engine
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.ending import Circumstances, End, reason
 from prefect_platform.launcher.faults import EngineFault, LaunchFault, Unreachable
 from prefect_platform.launcher.flow_run import check_wanted
+from prefect_platform.launcher.interpreter import ask
 from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.memory import TreeMemory, amount
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit, end_leftovers
+from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import Bundle, LaunchSpec
@@ -60,6 +62,7 @@ class Attempt:
         self._log = log
         self._signals = signals
         self._inherited = inherited
+        self._promises = Promises(log.steps.promise)
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -68,6 +71,7 @@ class Attempt:
             with selectors.DefaultSelector() as selector:
                 return self._supervise(place, selector)
         except LaunchFault as fault:
+            self._promises.tell()
             self._log.say(str(fault))
             return End(reason=str(fault))
 
@@ -78,22 +82,37 @@ class Attempt:
         self._signals.check()
         engine.check_interpreter(spec.interpreter)
         place = self._directory / ("code" if spec.bundle else "work")
-        if spec.bundle:
-            self._fetch(spec.bundle, place, connection, patience)
+        what = self._fetch(spec.bundle, place, connection, patience) if spec.bundle else "It is installed"
         place.mkdir(exist_ok=True)
+        self._signals.check()
+        self._look(place, what)
+        self._promises.tell()
         self._signals.check()
         self._log.say(check_wanted(spec.flow_run))
         self._log.steps.add("checked")
         self._signals.check()
         return place
 
-    def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> None:
+    def _look(self, place: Path, what: str) -> None:
+        """Compare what is here with what was asked for; nothing of the user's runs before this."""
+        spec = self._spec
+        shared = Path(spec.shared_directory) if spec.shared_directory else None
+        variables = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
+        modules = code.imports(spec.flow_run.entrypoint, place)
+        interpreter = ask(spec.interpreter, modules, place, variables, shared)
+        code.judge(self._promises, what, interpreter)
+        names = ", ".join(source.name for source in self._log.sources)
+        self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
+
+    def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> str:
+        """Fetch and unpack the code. Returns what it is, for people."""
         archive = self._directory / "bundle.zip"
         fetch(connection, bundle, archive, patience.rest)
         files = unpack(archive, place)
         detail = f"{files} files from {amount(bundle.size)}, SHA-256 {bundle.sha256[:16]}…"
         self._log.say(f"The code was fetched, and is the code that was registered: {detail}")
         self._log.steps.add("bundle-fetched", detail)
+        return detail
 
     def _supervise(self, place: Path, selector: selectors.BaseSelector) -> End:
         """Start the engine and stay with it until nothing below it is left."""

@@ -27,6 +27,11 @@ class Logbook:
         self.steps = Steps(redaction, shipper.hurry)
         shipper.report(self.steps)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """In the order in which people read them."""
+        return self.launcher, self.flow
+
     def _source(self, name: str) -> Source:
         spool = Spool(self._spool / name, self._settings.segment_bytes)
         source = Source(name, spool, self.redaction.stream(), self._settings.cap_bytes, self.shipper.grown)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,66 @@ MAX_LAST_LINES = 8192
 MAX_NAME = 255
 
 
+STEPS, PROMISES = "steps", "promises"
+"""What a report is of, as the end of its path at the platform."""
+MAX_SUMMARY, MAX_DIFFERENCES = 1024, 200
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing to tell the platform."""
+
+    of: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One of the six promises, as it was found before user code was started."""
+
+    name: str
+    """`size`, `gpu`, `environment`, `code`, `secrets` or `logs`."""
+    kept: bool
+    summary: str
+    differences: Sequence[str] = ()
+
+
 class Steps:
-    """Steps on their way to the platform, oldest first. `added` is called after each new one."""
+    """Steps and promises on their way to the platform, oldest first. `added` is called after each new one."""
 
     def __init__(self, redaction: Redaction, added: Callable[[], None]) -> None:
         self._redaction = redaction
         self._added = added
-        self._waiting: deque[dict[str, str | None]] = deque()
+        self._waiting: deque[Report] = deque()
 
     def add(self, name: str, detail: str | None = None) -> None:
         """Note that a step happens now."""
         text = None if detail is None else _text(detail, self._redaction)
-        self._waiting.append({"name": name, "at": timestamp(time.time()), "detail": text})
-        self._added()
+        self._wait(Report(STEPS, {"name": name, "at": timestamp(time.time()), "detail": text}))
 
-    def first(self) -> dict[str, str | None] | None:
-        """The oldest step that has not been delivered."""
+    def promise(self, promises: Iterable[Promise]) -> None:
+        """Tell what was found of all promises; it takes the place of what was told before."""
+        self._wait(Report(PROMISES, {"promises": [self._promise(one) for one in promises]}))
+
+    def first(self) -> Report | None:
+        """The oldest report that has not been delivered."""
         return self._waiting[0] if self._waiting else None
 
     def delivered(self) -> None:
-        """The oldest step is done with."""
+        """The oldest report is done with."""
         self._waiting.popleft()
+
+    def _wait(self, report: Report) -> None:
+        self._waiting.append(report)
+        self._added()
+
+    def _promise(self, promise: Promise) -> dict[str, Any]:
+        return {
+            "name": promise.name,
+            "kept": promise.kept,
+            "summary": _text(promise.summary, self._redaction)[:MAX_SUMMARY],
+            "differences": [_text(one, self._redaction) for one in promise.differences[:MAX_DIFFERENCES]],
+        }
 
 
 def result_document(end: dict[str, Any], last_lines: str, redaction: Redaction) -> dict[str, Any]:

@@ -172,12 +172,12 @@ class Shipper:
             self._stop("the platform asked for the end")
 
     def _send_steps(self) -> None:
-        """A step that is refused is dropped: the timeline is worth less than the log."""
-        while self._steps and (step := self._steps.first()):
+        """A report that is refused is dropped: the timeline is worth less than the log."""
+        while self._steps and (report := self._steps.first()):
             try:
-                self._connection.post(f"{self._base}/steps", step)
+                self._connection.post(f"{self._base}/{report.of}", report.body)
             except Refused as fault:
-                self._say(f"The platform refused the step {step['name']}: {fault}")
+                self._say(f"The platform refused {report.body.get('name', report.of)}: {fault}")
             self._steps.delivered()
 
     def _close(self) -> None:

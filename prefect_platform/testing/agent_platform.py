@@ -272,6 +272,7 @@ def _attempt(agent_id: str, request: AttemptRequest, number: int, project: str) 
         created_at=now,
         ended_at=None,
         steps=[],
+        promises=None,
         transitions=[Transition(status=Status.QUEUED, at=now, actor=agent_id, reason=None)],
         end=None,
         cancel_requested_by=None,

@@ -83,6 +83,7 @@ class LauncherPlatform:
         self.interval = 0.02
         self.launcher_id: str | None = None
         self.steps: list[dict[str, Any]] = []
+        self.promises: list[dict[str, Any]] = []
         self.result: dict[str, Any] | None = None
         self.logs: dict[str, Log] = {}
         self.requests: list[tuple[float, str, str]] = []
@@ -138,6 +139,8 @@ class LauncherPlatform:
             return self._claim(document["launcher_id"])
         if action == "steps":
             self.steps.append(document)
+        elif action == "promises":
+            self.promises = document["promises"]
         elif action == "result":
             self.result = document
         elif action.startswith("logs/"):

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
+from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.sizes import GpuRequest
 
 MAX_BUNDLE_BYTES = 1 << 30
 """Largest bundle that a platform takes unless its settings say less."""
@@ -59,6 +61,13 @@ class VersionSettings(Request):
     cores: float = Field(default=1.0, gt=0, le=1 << 16)
     memory_bytes: int = Field(default=1 << 30, gt=0, le=1 << 50)
     grace_seconds: float = Field(default=30.0, ge=0, le=3600)
+    size: Label | None = None
+    """Name in the catalogue; cores and memory are then the catalogue's at the time of each start."""
+    gpu: GpuRequest | None = None
+    environment: Sha256 | None = None
+    """Fingerprint of the stored environment; none for versions from before there were any."""
+    strict: bool = False
+    """Whether a difference of the environment ends a run before user code."""
 
 
 class RegisterRequest(Request):
@@ -66,6 +75,8 @@ class RegisterRequest(Request):
     deployment_name: Label
     code: Code
     settings: VersionSettings
+    environment: EnvironmentSpec | None = None
+    """Stored under its fingerprint, which the platform then writes into the settings."""
 
 
 class VersionStatus(StrEnum):

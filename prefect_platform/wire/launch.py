@@ -66,6 +66,8 @@ class LaunchSpec:
     grace_seconds: float
     memory_bytes: int
     log: LogSettings = field(default_factory=LogSettings)
+    shared_directory: str | None = None
+    """Where the launchers of this machine keep what they can share; each makes do without it."""
 
 
 @dataclass(frozen=True)

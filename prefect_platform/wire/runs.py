@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, When
+from prefect_platform.wire.promises import Promise
 
 
 class Status(StrEnum):
@@ -109,6 +110,8 @@ class Workload(Answer):
     ended_at: When | None
     """When its processes were gone. It may lie before the final status, which needs Prefect's word."""
     steps: list[Step]
+    promises: list[Promise] | None
+    """What its launcher found of the six promises; None before it has looked."""
     transitions: list[Transition]
     end: EndReport | None
     cancel_requested_by: str | None

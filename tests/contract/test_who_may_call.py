@@ -52,6 +52,7 @@ GET    /agents/self/work-pool                       A
 GET    /workloads/{workload_id}                     UAW
 POST   /workloads/{workload_id}/claim               W
 POST   /workloads/{workload_id}/steps               W
+POST   /workloads/{workload_id}/promises            W
 POST   /workloads/{workload_id}/result              W
 PATCH  /workloads/{workload_id}/logs/{source}       W
 POST   /workloads/{workload_id}/logs/{source}/seal  W

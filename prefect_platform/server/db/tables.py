@@ -113,6 +113,19 @@ class BundleRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class EnvironmentRow(Base):
+    """What a run needs beside code and size. Immutable; `content` is an `EnvironmentSpec`."""
+
+    __tablename__ = "environments"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    content: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (UniqueConstraint("project_id", "fingerprint", name="uq_environments_fingerprint"),)
+
+
 class FlowVersionRow(Base):
     __tablename__ = "flow_versions"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -186,6 +199,13 @@ class WorkloadRow(Base):
     grace_seconds: Mapped[float] = mapped_column(Float)
     priority: Mapped[int] = mapped_column(Integer)
     """Higher goes first through admission: a child of a running parent outranks newcomers."""
+    size: Mapped[str | None] = mapped_column(String(255))
+    """Name of the size in the catalogue when it was queued."""
+    gpu: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """The `GpuRequest`, if GPUs are asked for."""
+    gpus: Mapped[list[str] | None] = mapped_column(Json)
+    """UUIDs of the devices that it holds, from admission until its end."""
+    promises: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     handle: Mapped[dict[str, Any]] = mapped_column(Json)
     """The backend's last checkpoint; empty before the first."""
     launcher_id: Mapped[str | None] = mapped_column(String(128))
@@ -249,6 +269,71 @@ class LogGapRow(Base):
     at_most: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
     __table_args__ = (UniqueConstraint("workload_id", "source", "offset", name="uq_log_gaps_place"),)
+
+
+class SecretRow(Base):
+    """A name in a project; its values are in `secret_versions`, encrypted."""
+
+    __tablename__ = "secrets"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str] = mapped_column(String(63))
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    version: Mapped[int] = mapped_column(Integer)
+    """The newest, which runs get."""
+    maskable: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)
+    """A deleted secret has no values any more; the ledger still names it."""
+    __table_args__ = (UniqueConstraint("project_id", "name", name="uq_secrets_name"),)
+
+
+class SecretVersionRow(Base):
+    """One value: encrypted under a key of its own, which is wrapped under a key of the keyring."""
+
+    __tablename__ = "secret_versions"
+    secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(64))
+    """Which key of the keyring wraps `wrapped_key`."""
+    wrapped_key: Mapped[str] = mapped_column(Text)
+    ciphertext: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SecretUseRow(Base):
+    """The ledger: which attempt was given which version of which secret, and when."""
+
+    __tablename__ = "secret_uses"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"))
+    version: Mapped[int] = mapped_column(Integer)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempts.id"))
+    at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (
+        UniqueConstraint("attempt_id", "secret_id", "version", name="uq_secret_uses_once"),
+        Index("ix_secret_uses_secret_id", "secret_id", "id"),
+    )
+
+
+class ResultRow(Base):
+    """A stored result of a task or flow. Bytes live in the blob store under `sha256`."""
+
+    __tablename__ = "results"
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the key that Prefect chose, which may be of any length."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str | None] = mapped_column(Id)
+    """The workload that wrote it."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime] = mapped_column(Instant)
+    """When it was last written or read: what is not used for long is deleted."""
+    __table_args__ = (Index("ix_results_used_at", "used_at"),)
 
 
 class AgentRow(Base):

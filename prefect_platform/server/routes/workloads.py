@@ -1,4 +1,4 @@
-"""Workloads, for their launchers: claim, steps, result."""
+"""Workloads, for their launchers: claim, steps, promises, result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from prefect_platform.server.auth import allow, parts_of
 from prefect_platform.server.services import launches
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.promises import PromisesReport
 from prefect_platform.wire.runs import ClaimRequest, ResultReport, StepReport, Workload
 from prefect_platform.wire.tokens import TokenKind
 
@@ -37,6 +38,12 @@ async def claim(
 async def step(parts: PartsHere, caller: Launcher, workload_id: str, request: StepReport) -> Workload:
     """One step of the launcher; `running` says that user code runs."""
     return await launches.step(parts, caller, workload_id, request)
+
+
+@router.post("/workloads/{workload_id}/promises")
+async def promises(parts: PartsHere, caller: Launcher, workload_id: str, request: PromisesReport) -> Workload:
+    """What the launcher found of the six promises before it started user code."""
+    return await launches.promises(parts, caller, workload_id, request)
 
 
 @router.post("/workloads/{workload_id}/result")

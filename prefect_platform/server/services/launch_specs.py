@@ -52,6 +52,7 @@ async def build(
         grace_seconds=row.grace_seconds,
         memory_bytes=row.memory_bytes,
         log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
+        shared_directory=str(parts.config.data_dir / "shared"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a launcher does with its workload: claim it, tell its steps, tell its end."""
+"""What a launcher does with its workload: claim it, tell its steps and promises, tell its end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prefect_platform.server.services import ends, launch_specs, workload_tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire import launch
+from prefect_platform.wire.promises import PromisesReport
 from prefect_platform.wire.runs import ResultReport, Status, Step, StepReport, Target, Workload
 from prefect_platform.wire.tokens import TokenKind
 
@@ -87,6 +88,17 @@ async def step(parts: Parts, caller: Caller, workload_id: str, report: StepRepor
 def _told(row: WorkloadRow, report: StepReport) -> bool:
     told = Step(name=report.name, at=report.at, detail=report.detail).model_dump(mode="json")
     return told in row.steps
+
+
+async def promises(parts: Parts, caller: Caller, workload_id: str, report: PromisesReport) -> Workload:
+    """Keep what the launcher found of the promises, in place of what it found before."""
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        row.last_seen_at = parts.clock.now()
+        row.promises = [promise.model_dump(mode="json") for promise in report.promises]
+        view = await workload_views.workload(session, row)
+    workloads.tell(parts, row.project_id)
+    return view
 
 
 async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultReport) -> Workload:

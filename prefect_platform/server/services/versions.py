@@ -27,10 +27,17 @@ def canonical(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+FIRST_SETTINGS = frozenset({"python", "cores", "memory_bytes", "grace_seconds"})
+"""Settings of the first release. Others count only where they are not at their default, so that what was
+registered before they existed stays the version that it is."""
+
+
 def fingerprint(code: Code, settings: VersionSettings) -> str:
     """What makes two versions one: the code's digest, how it is entered, and the settings. Not where
     the code came from: the same notebook at another path is the same version."""
-    return canonical([code.digest, code.entrypoint, code.kind.value, settings.model_dump(mode="json")])
+    said = settings.model_dump(mode="json", exclude_defaults=True)
+    counted = {**settings.model_dump(mode="json", include=set(FIRST_SETTINGS)), **said}
+    return canonical([code.digest, code.entrypoint, code.kind.value, counted])
 
 
 async def ensure(

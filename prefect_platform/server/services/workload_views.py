@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import AttemptRow, TransitionRow, WorkloadRow
 from prefect_platform.server.services import projects
+from prefect_platform.wire.promises import Promise
 from prefect_platform.wire.runs import (
     Attempt,
     EndReport,
@@ -54,6 +55,7 @@ def _workload(row: WorkloadRow, project: str, transitions: list[Transition]) -> 
         created_at=row.created_at,
         ended_at=row.ended_at,
         steps=[Step.model_validate(step) for step in row.steps],
+        promises=None if row.promises is None else [Promise.model_validate(one) for one in row.promises],
         transitions=transitions,
         end=None if row.end is None else EndReport.model_validate(row.end),
         cancel_requested_by=row.cancel_requested_by,

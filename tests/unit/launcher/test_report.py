@@ -23,6 +23,8 @@ def test_names_that_user_code_chose_are_taken() -> None:
 def test_details_of_steps_are_taken() -> None:
     steps = Steps(Redaction([]), lambda: None)
     steps.add("checked", "a\0b" * MAX_TEXT)
-    detail = StepReport.model_validate(steps.first()).detail
+    told = steps.first()
+    assert told is not None
+    detail = StepReport.model_validate(told.body).detail
     assert detail is not None
     assert (len(detail), "\0" in detail) == (MAX_TEXT, False)
