@@ -1,4 +1,4 @@
-"""Environments: what interpreter, packages and variables a run must have. Immutable, named by a fingerprint."""
+"""Environments: the interpreter, packages and variables of a run. Immutable, named by a fingerprint."""
 
 from __future__ import annotations
 
