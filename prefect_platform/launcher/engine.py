@@ -28,7 +28,7 @@ if "%d.%d" % sys.version_info[:2] != {minor!r}:
     sys.stderr.write("This flow was registered with Python {minor}, but " + found
         + "Register the flow again from this interpreter, or bring back the old one.\\n")
     raise SystemExit({wrong})
-import io, os, runpy
+import contextlib, functools, inspect, io, os, runpy
 sys.path[0] = os.getcwd()
 sys.argv = ["prefect.engine"]
 # Where it is installed, importing it costs Prefect a second, for a format check that nothing here needs.
@@ -42,6 +42,13 @@ for name in "stdout", "stderr":
         setattr(sys, name, open(fd, "w", buffering=1, encoding=encoding, errors=errors, closefd=False))
     else:
         stream.reconfigure(line_buffering=True)
+# The thread that sends heartbeats sleeps a second at a time, and has nothing to send after the end. Still the
+# engine waits for it where a flow is sync (not where it is async): up to a second for nothing.
+with contextlib.suppress(ImportError):  # another Prefect, which the engine itself has to get along with
+    import prefect.flow_engine as flows
+    beats = getattr(flows, "_send_heartbeats", None)
+    if beats and "join_on_exit" in inspect.signature(beats).parameters:
+        flows._send_heartbeats = functools.partial(beats, join_on_exit=False)
 runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 """
 

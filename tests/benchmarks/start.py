@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -224,30 +224,35 @@ def lateness(moment: float) -> float:
     return late if late < 19 else late - 20
 
 
-def readiness(folder: Path) -> list[Figure]:
-    """`up` on an empty directory and again on a used one: our own part, and with Prefect's."""
-    figures = {
-        name: Figure(name, "s", bar)
-        for name, bar in {
-            "ready_first_s": "<= 1.5 of our own",
-            "ready_warm_s": "<= 1.5 of our own",
-            "ready_first_with_prefect_s": "-",
-            "ready_warm_with_prefect_s": "-",
-        }.items()
-    }
+def ready_own(folder: Path, prefect_api: str) -> list[Figure]:
+    """`up` beside a Prefect that runs already, until the platform answers: first on an empty directory, then
+    again on the used one."""
+    first, warm = (Figure(f"ready_{kind}_s", "s", "<= 1.5 of our own") for kind in ("first", "warm"))
+    environment = {"PREFECT_API_URL": prefect_api}
     for n in range(min(3, ROUNDS)):
-        home = folder / f"ready-{n}"
-        for kind in ("first", "warm"):
-            start = time.monotonic()
-            running = launch(home)
-            try:
-                until(lambda r=running: answers(r), 120, "the platform to be ready")
-                figures[f"ready_{kind}_s"].ours.append(time.monotonic() - start)
-                until(running.ready, 120, "everything to be ready")
-                figures[f"ready_{kind}_with_prefect_s"].ours.append(time.monotonic() - start)
-            finally:
-                running.stop()
-    return list(figures.values())
+        for figure in (first, warm):
+            figure.ours.append(ready_after(folder / f"own-{n}", environment, answers))
+    return [first, warm]
+
+
+def ready_whole(folder: Path) -> list[Figure]:
+    """`up` with a Prefect server of its own, until everything is ready."""
+    first, warm = (Figure(f"ready_{kind}_with_prefect_s", "s", "-") for kind in ("first", "warm"))
+    for n in range(min(3, ROUNDS)):
+        for figure in (first, warm):
+            figure.ours.append(ready_after(folder / f"whole-{n}", {}, Embedded.ready))
+    return [first, warm]
+
+
+def ready_after(home: Path, environment: dict[str, str], ready: Callable[[Embedded], bool]) -> float:
+    """Seconds from the start of `up` until it is ready; it is stopped again."""
+    start = time.monotonic()
+    running = launch(home, environment=environment)
+    try:
+        until(lambda: ready(running), 120, "`up` to be ready")
+        return time.monotonic() - start
+    finally:
+        running.stop()
 
 
 def answers(platform: Embedded) -> bool:
@@ -287,7 +292,8 @@ def main() -> None:
                 figures += memory(platform)
                 figures += starts(platform, folder)
                 figures.append(cron(platform, folder))
-            figures += readiness(folder)
+                figures += ready_own(folder, platform.prefect_api)
+            figures += ready_whole(folder)
         finally:  # minutes went into what is there already
             print(datetime.now(UTC).isoformat(timespec="seconds"))
             report("start", figures)

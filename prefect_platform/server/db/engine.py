@@ -6,14 +6,18 @@ Never a network or backend call inside one: it would hold SQLite's only write lo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.util import await_only
 
 BUSY_SECONDS = 30
+BUSY_PAUSE_SECONDS = 0.01
 
 
 class Database:
@@ -60,12 +64,28 @@ def _engine(url: str) -> AsyncEngine:
     return engine
 
 
+def _use_wal(cursor: Any) -> None:
+    """Of two connections that switch a new database at the same moment SQLite refuses one at once, whatever
+    its timeout: that one asks again."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            await_only(asyncio.sleep(BUSY_PAUSE_SECONDS))  # the driver runs this inside the event loop
+        else:
+            return
+
+
 def _configure_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours, below: the driver's own comes too late
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        _use_wal(cursor)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

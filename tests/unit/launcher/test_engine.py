@@ -145,3 +145,13 @@ def test_the_bootstrap_refuses_another_minor_version() -> None:
     assert found.stderr.startswith(
         f"This flow was registered with Python 2.7, but {sys.executable} is Python 3."
     )
+
+
+def test_the_end_of_a_sync_flow_does_not_wait_for_prefects_heartbeats() -> None:
+    """Private to Prefect: where this is gone, a run ends up to a second later, and somebody should know."""
+    command = engine.arguments("{}.{}.{}".format(*sys.version_info[:3]))[1]
+    start = 'runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)'
+    assert start in command
+    shown = command.replace(start, "print(flows._send_heartbeats.keywords)")
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'join_on_exit': False}\n"
