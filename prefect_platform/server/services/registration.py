@@ -20,6 +20,7 @@ from prefect_platform.server.services import (
     environments,
     flows,
     projects,
+    secret_grants,
     version_changes,
     versions,
 )
@@ -75,7 +76,10 @@ async def _register(
             bundle_missing=True,
             deployment=deployment,
             changes=version_changes.changes(previous, version),
-            notes=await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
+            notes=[
+                *await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
+                *(await secret_grants.notes(session, project, request.environment)),
+            ],
         )
 
 
@@ -85,6 +89,7 @@ async def _with_environment(
     """The request with the fingerprint of its environment, which is the platform's to take."""
     spec, mark = request.environment, None
     if spec is not None:
+        await secret_grants.check(session, project, spec)
         mark = await environments.ensure(session, parts, caller, project, spec)
     settings = request.settings.model_copy(update={"environment": mark})
     return request.model_copy(update={"settings": settings})

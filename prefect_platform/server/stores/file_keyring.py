@@ -1,7 +1,8 @@
 """A keyring in a file: one key a line, 32 bytes in base64, the newest first; `#` begins a comment.
 
 `openssl rand -base64 32` makes such a line. The file is for the account of the server alone. It is
-written whole or not at all, under a lock beside it, and read again whenever it has changed.
+written whole or not at all, under a lock beside it, and read again whenever it has changed. If it cannot be
+read then, a running server goes on with the keys that it has, and says so in its log.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fcntl
+import logging
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ from prefect_platform.server.stores.key_list import KeyList, fresh_key
 from prefect_platform.server.stores.keyring import KEY_BYTES, Wrapped, key_id
 
 LARGEST = 64 << 10
+_log = logging.getLogger(__name__)
 HEAD = (
     "# Keys of this platform, the newest first: the first line writes, all of them read.\n"
     "# With this file and the database one has every secret, without it nobody. Keep a copy elsewhere.\n"
@@ -37,9 +40,8 @@ class FileKeyring:
             UsageError: there is none, it holds no keys, or others may read it.
         """
         self.path = path
-        self._seen: tuple[int, ...] = ()
-        self._keys = KeyList([fresh_key()], self.name)  # replaced by the look that follows
-        self._look()
+        self._seen, self._keys = self._loaded()
+        self._complained = False
 
     @classmethod
     def make(cls, path: Path) -> FileKeyring:
@@ -71,7 +73,8 @@ class FileKeyring:
     def add_key(self, first: str) -> str:
         try:
             with _locked(self.path):
-                if self._look().ids[0] == first:
+                self._seen, self._keys = self._loaded()
+                if self._keys.ids[0] == first:
                     _write(self.path, _with_first(_text(self.path), fresh_key()))
                 return self._look().ids[0]
         except OSError as error:
@@ -81,18 +84,33 @@ class FileKeyring:
             ) from error
 
     def _look(self) -> KeyList:
-        """The keys as the file has them now."""
+        """The keys as the file has them now, or had them when it could last be read."""
+        try:
+            if _state(self.path.stat()) != self._seen:
+                self._seen, self._keys = self._loaded()
+                self._complained = False
+        except (OSError, UsageError) as error:
+            if not self._complained:
+                _log.error(
+                    "%s changed and cannot be read, the keys known before are used: %s", self.name, error
+                )
+                self._complained = True
+        return self._keys
+
+    def _loaded(self) -> tuple[tuple[int, ...], KeyList]:
         try:
             found = self.path.stat()
         except FileNotFoundError as error:
             raise UsageError(
                 f"{self.name} is not there: put it back from your copy. Without it no secret can be read."
             ) from error
-        state = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if state != self._seen:
-            _check_private(self.path, found)
-            self._keys, self._seen = KeyList(_read(self.path), self.name), state
-        return self._keys
+        _check_private(self.path, found)
+        return _state(found), KeyList(_read(self.path), self.name)
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    """What differs when a file was changed."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:

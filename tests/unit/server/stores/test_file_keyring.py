@@ -105,8 +105,16 @@ def test_many_who_add_at_once_add_one_key(path: Path) -> None:
     assert len(FileKeyring(path).key_ids()) == 2
 
 
-def test_a_file_that_is_lost_while_the_server_runs_is_told(path: Path) -> None:
+def test_a_file_that_is_lost_while_the_server_runs_is_told_and_missed_by_nobody(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     ring = FileKeyring.make(path)
+    wrapped, (first,) = ring.wrap(b"k" * 32, b"here"), ring.key_ids()
     path.unlink()
+    assert ring.unwrap(wrapped, b"here") == b"k" * 32
+    assert ring.key_ids() == (first,)
+    assert caplog.text.count("the keys known before are used") == 1
     with pytest.raises(UsageError, match="is not there"):
-        ring.key_ids()
+        ring.add_key(first)
+    written(path, f"{KEY}\n")
+    assert ring.key_ids() != (first,), "a file that is back is read again"
