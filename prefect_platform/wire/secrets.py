@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from prefect_platform.errors import foreign
 from prefect_platform.wire.base import Answer, Identifier, Request, When
 
-SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+SecretName = Annotated[str, StringConstraints(pattern=NAME)]
 """Lowercase letters, digits and dashes, 1 to 63 of them."""
 
 MAX_SECRET_BYTES = 64 << 10
@@ -28,6 +31,18 @@ _RESERVED = frozenset({"PREFECT_HOME", "PREFECT_UI_URL", "PREFECT_PROFILE", "PRE
 _OF_THE_MACHINE = frozenset(
     {"PATH", "HOME", "SHELL", "BASH_ENV", "ENV", "IFS", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
 )
+
+
+def name_problem(name: str) -> str | None:
+    """Why this is no name for a secret, in words; None if it is one."""
+    if re.fullmatch(NAME, name) and "\n" not in name:
+        return None
+    better = re.sub(r"[^a-z0-9]+", "-", name[:63].lower()).strip("-")
+    hint = f" Perhaps {better!r}?" if better else ""
+    return (
+        f"{foreign(repr(name))} is no name for a secret: it takes lowercase letters, digits and dashes "
+        f"between them, at most 63.{hint}"
+    )
 
 
 def reserved(variable: str) -> str | None:

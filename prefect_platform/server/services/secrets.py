@@ -6,7 +6,6 @@ secret and the owners of the project.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from sqlalchemy import delete, select
@@ -31,9 +30,8 @@ from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.projects import Role
-from prefect_platform.wire.secrets import MASKABLE_CHARACTERS, Secret, SecretSet, SecretUse
+from prefect_platform.wire.secrets import MASKABLE_CHARACTERS, Secret, SecretSet, SecretUse, name_problem
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TRIES = 3
 
 
@@ -44,8 +42,9 @@ async def put(parts: Parts, caller: Caller, project_name: str, name: str, reques
         UsageError: this is no name for a secret.
         Forbidden: the secret is another member's.
     """
-    if not _NAME.fullmatch(name):
-        raise _no_name(name)
+    problem = name_problem(name)
+    if problem is not None:
+        raise UsageError(problem)
     for left in range(_TRIES, 0, -1):
         try:
             return await _put(parts, caller, project_name, name, request)
@@ -133,7 +132,7 @@ async def live_names(session: AsyncSession, project_id: str) -> list[str]:
 
 
 async def _row(session: AsyncSession, project_id: str, name: str, *, write: bool = False) -> SecretRow | None:
-    if not _NAME.fullmatch(name):
+    if name_problem(name) is not None:
         return None
     statement = select(SecretRow).where(SecretRow.project_id == project_id, SecretRow.name == name)
     found: SecretRow | None = await session.scalar(statement.with_for_update() if write else statement)
@@ -148,19 +147,10 @@ async def _live(session: AsyncSession, project: ProjectRow, name: str, *, write:
 
 
 async def _absent(session: AsyncSession, project: ProjectRow, name: str) -> NotFound:
-    hint = nearest(name, await live_names(session, project.id)) if _NAME.fullmatch(name) else ""
+    hint = nearest(name, await live_names(session, project.id)) if name_problem(name) is None else ""
     return NotFound(
         f"Project {project.name!r} has no secret {foreign(repr(name))}."
         f"{hint or ' `prefect-platform secret list` shows what there is.'}"
-    )
-
-
-def _no_name(name: str) -> UsageError:
-    better = re.sub(r"[^a-z0-9]+", "-", name[:63].lower()).strip("-")
-    hint = f" Perhaps {better!r}?" if better else ""
-    return UsageError(
-        f"{foreign(repr(name))} is no name for a secret: it takes lowercase letters, digits and dashes "
-        f"between them, at most 63.{hint}"
     )
 
 
