@@ -11,6 +11,7 @@
         OffsetMismatch           a log append that does not start where the log ends
         AlreadyClaimed           a second launcher asks for a workload
         IdempotencyConflict      one Idempotency-Key, two different requests
+        SecretUnavailable        a run asks for a secret that cannot be given to it
       TooLarge                   a body or bundle over its bound
       DigestMismatch             bytes that are not the bytes their digest names
       NoCapacity                 the machine cannot take this now
@@ -144,6 +145,12 @@ class IdempotencyConflict(Conflict):
     """One Idempotency-Key came with two different requests."""
 
     code = "idempotency-conflict"
+
+
+class SecretUnavailable(Conflict):
+    """A run asks for a secret that cannot be given to it; the message names it."""
+
+    code = "secret-unavailable"
 
 
 class TooLarge(PlatformError):

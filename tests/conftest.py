@@ -19,6 +19,7 @@ from prefect_platform.server.services import installation
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.memory_blobs import MemoryBlobs
+from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.server.stores.memory_logs import MemoryLogs
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.testing.postgres import Cluster, find_postgres, postgres_cluster
@@ -112,6 +113,7 @@ async def parts(database: Database, tmp_path: Path) -> Parts:
         logs=MemoryLogs(),
         orchestrator=MemoryOrchestrator(),
         clock=clock,
+        keyring=MemoryKeyring(),
     )
 
 

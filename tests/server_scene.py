@@ -32,6 +32,7 @@ from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.memory_blobs import MemoryBlobs
+from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.server.stores.memory_logs import MemoryLogs
 from prefect_platform.wire.runs import Attempt, AttemptRequest, Target
 from prefect_platform.wire.tokens import TokenKind
@@ -104,6 +105,7 @@ class Scene:
             self.parts.logs,
             self.parts.orchestrator,
             changes.get("clock", self.parts.clock),
+            self.parts.keyring,
         )
 
 
@@ -131,7 +133,8 @@ async def scene(
     database, clock = Database(url), clock or SystemClock()
     await migrate.upgrade(database)
     config = ServerConfig(data_dir=data_dir, runs=runs or RunSettings(scan_seconds=0.05))
-    parts = Parts(config, "inst", database, MemoryBlobs(), MemoryLogs(), MemoryOrchestrator(), clock)
+    stores = MemoryBlobs(), MemoryLogs(), MemoryOrchestrator()
+    parts = Parts(config, "inst", database, *stores, clock, MemoryKeyring())
     parts.machine.set(4.0, 8 * GIB)
     try:
         yield await _fill(parts)

@@ -9,6 +9,9 @@ from prefect_platform.cli.commands import extra
 from prefect_platform.cli.connection import json_option, project_option
 from prefect_platform.cli.parameters import param_option, parameters
 
+LISTS = frozenset({"tags", "secrets"})
+"""What `register` takes as a list, also one of a single item."""
+
 
 @click.command()
 @click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW")
@@ -28,6 +31,8 @@ from prefect_platform.cli.parameters import param_option, parameters
 @click.option("--work-queue", "work_queue_name", help="Queue of the platform's work pool.")
 @click.option("--grace", "grace_seconds", type=float, metavar="SECONDS",
               help="Time a run has to end after it is cancelled; by default 30.")  # fmt: skip
+@click.option("--secret", "secrets", multiple=True, metavar="NAME[=VARIABLE|:PATH[:MODE]]",
+              help="A secret that runs get. May be given again.")  # fmt: skip
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -55,7 +60,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
         if value is None or value == ():
             continue
         if isinstance(value, tuple):
-            found[name] = list(value) if len(value) > 1 or name == "tags" else value[0]
+            found[name] = list(value) if len(value) > 1 or name in LISTS else value[0]
         else:
             found[name] = value
     return found

@@ -20,6 +20,7 @@ from prefect_platform.cli.commands import Root
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
         "run": ("run", "Start, list, follow and cancel runs."),
         "agent": ("agent", "List agents, or be one."),
+        "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
         "project": ("project", "List and create projects."),
         "token": ("token", "Create, list and revoke your tokens."),
         "server": ("server", "Run the platform server in the foreground."),

@@ -16,7 +16,9 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
+from prefect_platform.flows.secrets import check_secrets
 from prefect_platform.names import nearest
+from prefect_platform.wire.secrets import SecretAttachment
 
 _BANNED = "/%&><"
 _PLATFORMS = {
@@ -33,7 +35,7 @@ _PLATFORMS = {
 KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
-    "enforce_parameter_schema", "work_queue_name", "grace_seconds",
+    "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
 )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ class Options:
     enforce_parameter_schema: bool = True
     work_queue_name: str | None = None
     grace_seconds: float = 30.0
+    secrets: list[SecretAttachment] = field(default_factory=list)
 
 
 def check_flow(flow: object) -> Flow[..., Any]:
@@ -111,6 +114,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         is not False,
         work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
         grace_seconds=_grace(given.get("grace_seconds")),
+        secrets=check_secrets(given.get("secrets")),
     )
 
 

@@ -27,6 +27,7 @@ from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
+from prefect_platform.flows.secrets import environment_of
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.wire.flows import (
@@ -67,6 +68,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
     enforce_parameter_schema: bool | None = None,
     work_queue_name: str | None = None,
     grace_seconds: float | None = None,
+    secrets: Sequence[str] | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -86,6 +88,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
         description, version: By default the flow's docstring, and the platform's version number.
         paused: Whether its schedules rest; by default as it is.
         grace_seconds: Time a run has to end after it is cancelled; 30 by default.
+        secrets: Names of secrets that runs get: `"aws-key"` as the variable `AWS_KEY`, `"name=VARIABLE"`, or
+            `"name:~/path"` and `"name:~/path:0400"` as a file below the home directory.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -142,6 +146,7 @@ class _Call:
             deployment_name=self.options.name,
             code=captured.code(),
             settings=VersionSettings(python=python, grace_seconds=self.options.grace_seconds),
+            environment=environment_of(python, self.options.secrets),
         )
         return self.client.flows.register(project.name, request)
 

@@ -20,6 +20,7 @@ from prefect_platform.launcher.memory import TreeMemory, amount
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit, end_leftovers
 from prefect_platform.launcher.promises import Promises
+from prefect_platform.launcher.secrets import Secrets
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import Bundle, LaunchSpec
@@ -63,6 +64,7 @@ class Attempt:
         self._signals = signals
         self._inherited = inherited
         self._promises = Promises(log.steps.promise)
+        self._secrets = Secrets(spec, directory, inherited)
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -74,6 +76,8 @@ class Attempt:
             self._promises.tell()
             self._log.say(str(fault))
             return End(reason=str(fault))
+        finally:
+            self._secrets.remove(self._log.say)
 
     def _prepare(self, connection: Connection, patience: Patience) -> Path:
         """Check and fetch what the engine needs. Returns the directory that it starts in."""
@@ -81,6 +85,7 @@ class Attempt:
         self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
         self._signals.check()
         engine.check_interpreter(spec.interpreter)
+        self._secrets.put(self._promises, self._log.say)
         place = self._directory / ("code" if spec.bundle else "work")
         what = self._fetch(spec.bundle, place, connection, patience) if spec.bundle else "It is installed"
         place.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 LaunchFault           the workload cannot go on; the text is the sentence that people read
   ClaimFault          there is no workload for this launcher
   BundleFault         the code is not the code that was registered
+  SecretFault         a secret cannot be put where the flow expects it
   EngineFault         the engine cannot be started
   Stopped             somebody asked for the end before the engine was started
   CallFault           a call to the platform failed
@@ -25,6 +26,10 @@ class ClaimFault(LaunchFault):
 
 class BundleFault(LaunchFault):
     """The code is not the code that was registered."""
+
+
+class SecretFault(LaunchFault):
+    """A secret cannot be put where the flow expects it."""
 
 
 class EngineFault(LaunchFault):

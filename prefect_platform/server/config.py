@@ -85,6 +85,8 @@ class ServerConfig:
     """Where clients and launchers reach the platform; by default host and port."""
     database_url: str = field(default="", repr=False)
     """SQLAlchemy URL; by default SQLite in the data directory."""
+    keyring: Path | None = None
+    """File of the keys that protect secrets. SQLite may do without: then it is made in `data_dir`."""
     backend: str = "local"
     """`local` or `memory`."""
     allowed_hosts: tuple[str, ...] = ()
@@ -132,6 +134,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         port=whole("PORT", 4280),
         url=text("PUBLIC_URL"),
         database_url=text("DATABASE_URL"),
+        keyring=Path(text("KEYRING")).expanduser().absolute() if text("KEYRING") else None,
         backend=text("BACKEND", "local"),
         allowed_hosts=several("ALLOWED_HOSTS"),
         allowed_origins=several("ALLOWED_ORIGINS"),

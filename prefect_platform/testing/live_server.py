@@ -24,6 +24,7 @@ from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.blobs import BlobStore
+from prefect_platform.server.stores.file_keyring import FileKeyring
 from prefect_platform.server.stores.logs import LogStore
 
 Result = TypeVar("Result")
@@ -116,7 +117,8 @@ def live_server(
             port=sock.getsockname()[1],
         )
         if database_url:
-            settings = replace(settings, database_url=database_url)
+            keyring = settings.keyring or FileKeyring.make(data_dir / "keyring").path
+            settings = replace(settings, database_url=database_url, keyring=keyring)
         app = create_app(
             settings,
             blobs=blobs,

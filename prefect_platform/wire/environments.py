@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
-from prefect_platform.wire.secrets import SecretAttachment
+from prefect_platform.wire.secrets import Attachments
 
 
 class Origin(StrEnum):
@@ -52,7 +52,7 @@ class EnvironmentSpec(Request):
     variables: dict[str, str] = {}
     start_script: str | None = Field(default=None, max_length=65536)
     working_directory: str | None = Field(default=None, max_length=4096)
-    secrets: list[SecretAttachment] = []
+    secrets: Attachments = []
     repositories: list[GitRepository] = []
 
 

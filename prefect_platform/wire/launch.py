@@ -48,6 +48,27 @@ class LogSettings:
 
 
 @dataclass(frozen=True)
+class AttachedSecret:
+    """A secret that a run is given, by name and version."""
+
+    secret: str
+    version: int
+    variable: str | None
+    path: str | None
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """A secret to be written as a file, and removed at the end."""
+
+    secret: str
+    path: str
+    """`~/…`: below the home directory of the run's user."""
+    mode: int
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class LaunchSpec:
     """Everything a launcher needs, given once, in answer to its claim."""
 
@@ -68,6 +89,9 @@ class LaunchSpec:
     log: LogSettings = field(default_factory=LogSettings)
     shared_directory: str | None = None
     """Where the launchers of this machine keep what they can share; each makes do without it."""
+    attached_secrets: list[AttachedSecret] = field(default_factory=list)
+    """All of the project's secrets that the run gets. Those that are variables stand in `environment`."""
+    secret_files: list[SecretFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,12 @@ POST   /workloads/{workload_id}/steps               W
 POST   /workloads/{workload_id}/promises            W
 POST   /workloads/{workload_id}/result              W
 PATCH  /workloads/{workload_id}/logs/{source}       W
+GET    /projects/{project}/secrets                  U
+GET    /projects/{project}/secrets/{name}           U
+POST   /projects/{project}/secrets/{name}           U
+DELETE /projects/{project}/secrets/{name}           U
+GET    /projects/{project}/secrets/{name}/uses      U
+POST   /keyring/rotate                              U
 POST   /workloads/{workload_id}/logs/{source}/seal  W
 GET    /workloads/{workload_id}/logs                UW
 GET    /workloads/{workload_id}/logs/{source}       U

@@ -22,7 +22,7 @@ from prefect_platform.backends.base import (
     RecoveredLog,
     WorkloadSpec,
 )
-from prefect_platform.backends.local import ending, recovery
+from prefect_platform.backends.local import ending, recovery, secret_files
 from prefect_platform.backends.local.directory import require_below, without
 from prefect_platform.backends.local.exits import Exits
 from prefect_platform.backends.local.launch import Launching, told
@@ -154,6 +154,7 @@ class LocalBackend:
         if place.launcher is not None:
             self._exits.forget(place.launcher)
         with told(f"remove the directory of workload {place.workload_id}"):
+            await asyncio.to_thread(secret_files.remove, place.directory)
             await asyncio.to_thread(without, place.directory)
 
     async def capacity(self, running: Sequence[str]) -> Capacity | None:

@@ -7,6 +7,7 @@ plain files is read, and a name that is no source is passed over.
     spool/<source>/<20 digits>   bytes of the source from that offset on
     spool/<source>/closed        JSON {"size", "sha256", "left_out"}: the launcher closed the source
     result.json                  a ResultReport, written whole before it is sent
+    secret-files.json            files of secrets that the launcher made and has not removed
 """
 
 from __future__ import annotations
@@ -96,16 +97,26 @@ def reach(directory: Path, source: str) -> int | None:
 
 def record(path: Path) -> Mapping[str, object] | None:
     """A JSON object in a file, or None if there is none."""
+    found = _json(path)
+    return found if isinstance(found, dict) else None
+
+
+def records(path: Path) -> list[Mapping[str, object]]:
+    """The objects of a JSON list in a file; none if there is no such file."""
+    found = _json(path)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _json(path: Path) -> object:
     with opened(path) as file:
         data = file.read(LARGEST_RECORD) if file is not None else None
     if data is None:
         return None
     try:
-        found = json.loads(data)
-    except ValueError:  # records are written whole: this one was altered afterwards
+        return json.loads(data)
+    except (ValueError, RecursionError):  # records are written whole: this one was altered afterwards
         logger.warning("%s is no JSON and is passed over", path)
         return None
-    return found if isinstance(found, dict) else None
 
 
 def last_words(path: Path) -> str | None:

@@ -18,7 +18,7 @@ from prefect_platform.server.config import DATABASE_FILE, ServerConfig
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.services import idempotency, installation
+from prefect_platform.server.services import idempotency, installation, keyrings
 from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
@@ -26,6 +26,7 @@ from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.blobs import BlobStore
 from prefect_platform.server.stores.file_blobs import FileBlobs
 from prefect_platform.server.stores.file_logs.store import FileLogs
+from prefect_platform.server.stores.keyring import Keyring
 from prefect_platform.server.stores.logs import LogStore
 
 BACKENDS = ("local", "memory")
@@ -41,6 +42,7 @@ class Given:
     backend: Backend | None
     orchestrator: Orchestrator | None
     clock: Clock | None
+    keyring: Keyring | None = None
 
 
 @asynccontextmanager
@@ -66,6 +68,8 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         database = Database(config.database)
         opened.push_async_callback(database.aclose)
     await migrate.upgrade(database)
+    keyring = given.keyring or await keyrings.opened(config, database)
+    await keyrings.check(database, keyring)
     orchestrator = given.orchestrator
     if orchestrator is None:
         orchestrator = PrefectOrchestrator(config.orchestrator)
@@ -78,6 +82,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         logs=given.logs or FileLogs(config.data_dir / "logs"),
         orchestrator=orchestrator,
         clock=clock,
+        keyring=keyring,
     )
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)

@@ -7,7 +7,6 @@ call whose answer was lost gets that answer and nothing is done twice.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 
 from starlette.requests import ClientDisconnect
@@ -43,7 +42,7 @@ class KeptAnswers:
             return
         parts: Parts = scope["app"].state.parts
         body = await _whole(receive)
-        kept = await _begin(parts, token_id, key, _request_hash(scope, body))
+        kept = await _begin(parts, token_id, key, _request_hash(parts, scope, body))
         if kept is not None:
             await _replay(kept, send)
             return
@@ -104,9 +103,10 @@ async def _holder(scope: Scope) -> str | None:
     return caller.token_id if caller is not None and caller.kind in KINDS else None
 
 
-def _request_hash(scope: Scope, body: bytes) -> str:
+def _request_hash(parts: Parts, scope: Scope, body: bytes) -> str:
+    """Keyed: a body may hold a secret, which must not be guessed from what the database keeps of it."""
     line = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"]
-    return hashlib.sha256(line + b"\n" + body).hexdigest()
+    return parts.keyring.mark(line + b"\n" + body)
 
 
 async def _whole(receive: Receive) -> bytes:

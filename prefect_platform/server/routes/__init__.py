@@ -12,6 +12,7 @@ from prefect_platform.server.routes import (
     me,
     projects,
     runs,
+    secrets,
     shutdown,
     tokens,
     users,
@@ -37,6 +38,7 @@ ROUTERS = [
     agents.router,
     workloads.router,
     logs.router,
+    secrets.router,
     shutdown.router,
 ]
 """Need a token; a test walks every route of these with every kind of token."""

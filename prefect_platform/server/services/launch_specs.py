@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
+from prefect_platform.server.services import secret_grants
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
 from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
@@ -35,13 +36,14 @@ async def build(
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
+    grant = await secret_grants.give(session, parts, attempt, version)
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
         interpreter=settings.python.executable,
         python_version=settings.python.version,
-        environment=environment(parts.config, project.name, token),
-        secrets=secrets(orchestrator, token),
+        environment={**grant.variables, **environment(parts.config, project.name, token)},
+        secrets=[*secrets(orchestrator, token), *grant.values],
         flow_run=FlowRun(
             id=attempt.run_id,
             api_url=orchestrator.url,
@@ -53,6 +55,8 @@ async def build(
         memory_bytes=row.memory_bytes,
         log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
         shared_directory=str(parts.config.data_dir / "shared"),
+        attached_secrets=grant.attached,
+        secret_files=grant.files,
     )
 
 

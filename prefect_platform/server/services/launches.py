@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, UsageError
+from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, SecretUnavailable, UsageError
 from prefect_platform.server.db.tables import WorkloadRow
 from prefect_platform.server.services import ends, launch_specs, workload_tokens, workload_views, workloads
 from prefect_platform.server.services.callers import Caller
@@ -18,6 +18,8 @@ from prefect_platform.wire.tokens import TokenKind
 
 LAUNCHER = "launcher"
 """The actor of the moves that a launcher reports."""
+PLATFORM = "platform"
+"""The actor of an end that the platform decides."""
 RUNNING_STEP = "running"
 BEFORE_CLAIM = frozenset({Status.QUEUED, Status.PROVISIONING})
 MAX_STEPS = 200
@@ -35,7 +37,17 @@ async def claim(parts: Parts, caller: Caller, workload_id: str, launcher_id: str
     Raises:
         AlreadyClaimed: another launcher has it.
         Conflict: the workload has ended, or is to end before it started.
+        SecretUnavailable: a secret cannot be given, which ends the workload as crashed.
     """
+    try:
+        spec = await _claim(parts, caller, workload_id, launcher_id)
+    except SecretUnavailable as refusal:
+        await _crash(parts, caller, workload_id, refusal.message)
+        raise
+    return launch.encode(spec)
+
+
+async def _claim(parts: Parts, caller: Caller, workload_id: str, launcher_id: str) -> launch.LaunchSpec:
     async with parts.database.session() as session:
         row = await workloads.own(session, caller, workload_id, write=True)
         _claimable(row, launcher_id)
@@ -47,7 +59,15 @@ async def claim(parts: Parts, caller: Caller, workload_id: str, launcher_id: str
         secret = await workload_tokens.issue(session, parts, row, TokenKind.USER_CODE)
         spec = await _spec(session, parts, row, secret)
     workloads.tell(parts, row.project_id)
-    return launch.encode(spec)
+    return spec
+
+
+async def _crash(parts: Parts, caller: Caller, workload_id: str, reason: str) -> None:
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        if row.ended_at is None:
+            await ends.crash(session, row, reason, PLATFORM, parts.clock.now())
+    workloads.tell(parts, row.project_id)
 
 
 def _claimable(row: WorkloadRow, launcher_id: str) -> None:

@@ -16,6 +16,7 @@ from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
+from prefect_platform.server.stores.keyring import Keyring
 from prefect_platform.server.stores.logs import LogStore
 
 
@@ -96,6 +97,8 @@ class Parts:
     orchestrator: Orchestrator
     """Of the `default` project, and so far of every project."""
     clock: Clock
+    keyring: Keyring
+    """What protects secrets in the database."""
     wakeups: Wakeups = field(default_factory=Wakeups)
     machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)

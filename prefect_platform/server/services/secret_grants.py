@@ -1,0 +1,177 @@
+"""What a run is given of its project's secrets: checked at registration, handed over at the claim alone.
+
+Each version that is handed over stands in the ledger, written in the transaction that hands it over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import PlatformError, RegistrationError, SecretUnavailable
+from prefect_platform.server.db.tables import (
+    AttemptRow,
+    FlowVersionRow,
+    ProjectRow,
+    SecretRow,
+    SecretUseRow,
+)
+from prefect_platform.server.services import environments, secret_values, secrets
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.flows import VersionSettings
+from prefect_platform.wire.launch import AttachedSecret, SecretFile
+from prefect_platform.wire.secrets import MASKABLE_CHARACTERS, SecretAttachment, clash
+
+MAX_GIVEN_BYTES = 1 << 20
+"""Of all values of a run together, each as often as it is attached: the kernel bounds what a process gets."""
+
+
+@dataclass
+class Grant:
+    """What one attempt gets."""
+
+    attached: list[AttachedSecret] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    files: list[SecretFile] = field(default_factory=list, repr=False)
+    values: list[str] = field(default_factory=list, repr=False)
+    """What no log may show."""
+
+    def add(self, attachment: SecretAttachment, version: int, value: str) -> None:
+        name = attachment.secret
+        self.attached.append(AttachedSecret(name, version, attachment.variable, attachment.path))
+        if attachment.variable is not None:
+            self.variables[attachment.variable] = value
+        elif attachment.path is not None:
+            self.files.append(SecretFile(name, attachment.path, attachment.mode, value))
+        for needle in (value, value.strip()):
+            if len(needle) >= MASKABLE_CHARACTERS and needle not in self.values:
+                self.values.append(needle)
+
+
+async def check(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec) -> None:
+    """Refuse attachments that a run could not get, all of them at once.
+
+    Raises:
+        RegistrationError: secrets that there are none of, or two things for one variable or file.
+    """
+    twice = clash(spec.secrets)
+    if twice is not None:
+        raise RegistrationError(f"secrets: {twice}. Leave one of them out.")
+    for one in spec.secrets:
+        if one.variable in spec.variables:
+            raise RegistrationError(
+                f"secrets: {one.variable} is given twice: by secret {one.secret!r} and by env. Leave one out."
+            )
+    lost = await secrets.missing(session, project, (one.secret for one in spec.secrets))
+    if lost:
+        raise RegistrationError(
+            f"secrets: project {project.name!r} has no secret {' It has no secret '.join(lost)} "
+            "`prefect-platform secret set NAME` makes one."
+        )
+
+
+async def notes(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec | None) -> list[str]:
+    """What somebody should know who attaches these."""
+    if spec is None:
+        return []
+    rows = await _rows(session, project.id, spec.secrets)
+    return [
+        f"Secret {row.name!r} has fewer than {MASKABLE_CHARACTERS} characters, so it is not masked: a flow "
+        "that prints it shows it in its log."
+        for row in rows.values()
+        if not row.maskable and row.deleted_at is None
+    ]
+
+
+async def give(session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow) -> Grant:
+    """The secrets of an attempt, in their newest versions, each written into the ledger.
+
+    Raises:
+        SecretUnavailable: one was deleted since, or cannot be read; the message names every such one.
+    """
+    grant = Grant()
+    attachments = await _attached(session, version)
+    rows = await _rows(session, version.project_id, attachments)
+    await _require(session, version, attachments, rows)
+    for one in attachments:
+        row = rows[one.secret]
+        grant.add(one, row.version, await _read(session, parts, row))
+    given = sum(len(value.encode()) for value in (*grant.variables.values(), *(f.value for f in grant.files)))
+    if given > MAX_GIVEN_BYTES:
+        raise SecretUnavailable(
+            f"The secrets of this flow have {given} bytes together, and a run is given at most "
+            f"{MAX_GIVEN_BYTES}: attach fewer of them."
+        )
+    await _note(session, parts, attempt, rows)
+    return grant
+
+
+async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:
+    mark = VersionSettings.model_validate(version.settings).environment
+    if mark is None:
+        return []
+    return (await environments.find(session, version.project_id, mark)).secrets
+
+
+async def _rows(
+    session: AsyncSession, project_id: str, attachments: list[SecretAttachment]
+) -> dict[str, SecretRow]:
+    """The rows of attached secrets by name, deleted ones among them."""
+    names = {one.secret for one in attachments}
+    if not names:
+        return {}
+    found = await session.scalars(
+        select(SecretRow).where(SecretRow.project_id == project_id, SecretRow.name.in_(names))
+    )
+    return {row.name: row for row in found}
+
+
+async def _require(
+    session: AsyncSession,
+    version: FlowVersionRow,
+    attachments: list[SecretAttachment],
+    rows: dict[str, SecretRow],
+) -> None:
+    names = dict.fromkeys(one.secret for one in attachments)
+    gone = [name for name in names if name not in rows or rows[name].deleted_at is not None]
+    if gone:
+        project = await session.get(ProjectRow, version.project_id)
+        which = f"Secret {gone[0]!r}" if len(gone) == 1 else f"Secrets {', '.join(map(repr, gone))}"
+        raise SecretUnavailable(
+            f"{which} of project {project.name if project else '?'!r} was deleted after this flow was "
+            f"registered: `prefect-platform secret set {gone[0]}` brings it back, or register the flow "
+            "without it.",
+            secrets=gone,
+        )
+
+
+async def _read(session: AsyncSession, parts: Parts, row: SecretRow) -> str:
+    try:
+        return await secret_values.read(session, parts.keyring, row, row.version)
+    except PlatformError as error:
+        raise SecretUnavailable(
+            f"Version {row.version} of secret {row.name!r} cannot be read. {error.message}",
+            secrets=[row.name],
+        ) from error
+
+
+async def _note(session: AsyncSession, parts: Parts, attempt: AttemptRow, rows: dict[str, SecretRow]) -> None:
+    """Write the ledger. A claim that is repeated after a lost answer adds nothing."""
+    noted = await session.execute(
+        select(SecretUseRow.secret_id, SecretUseRow.version).where(SecretUseRow.attempt_id == attempt.id)
+    )
+    known = {(row.secret_id, row.version) for row in noted}
+    session.add_all(
+        SecretUseRow(
+            project_id=row.project_id,
+            secret_id=row.id,
+            version=row.version,
+            attempt_id=attempt.id,
+            at=parts.clock.now(),
+        )
+        for row in rows.values()
+        if (row.id, row.version) not in known
+    )
