@@ -15,7 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
-from prefect_platform.server.services import bundles, flows, projects, version_changes, versions
+from prefect_platform.server.services import (
+    bundles,
+    environments,
+    flows,
+    projects,
+    version_changes,
+    versions,
+)
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import ConfirmRequest, Flow, RegisterAnswer, RegisterRequest, VersionStatus
@@ -53,6 +60,7 @@ async def _register(
 ) -> RegisterAnswer:
     async with parts.database.session() as session:
         project = await projects.member(session, caller, project_name)
+        request = await _with_environment(session, parts, caller, project, request)
         flow, flow_is_new = await _flow(session, parts, caller, project, request.flow_name)
         version, created = await versions.ensure(session, parts, caller, flow, request)
         if created:
@@ -69,6 +77,17 @@ async def _register(
             changes=version_changes.changes(previous, version),
             notes=await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
         )
+
+
+async def _with_environment(
+    session: AsyncSession, parts: Parts, caller: Caller, project: ProjectRow, request: RegisterRequest
+) -> RegisterRequest:
+    """The request with the fingerprint of its environment, which is the platform's to take."""
+    spec, mark = request.environment, None
+    if spec is not None:
+        mark = await environments.ensure(session, parts, caller, project, spec)
+    settings = request.settings.model_copy(update={"environment": mark})
+    return request.model_copy(update={"settings": settings})
 
 
 async def _flow(

@@ -1,0 +1,73 @@
+"""Environments: immutable, one row a project and fingerprint, shared by every version that has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import InternalError
+from prefect_platform.names import new_id
+from prefect_platform.server.db.tables import EnvironmentRow, ProjectRow
+from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.services.versions import canonical
+from prefect_platform.wire.environments import EnvironmentSpec
+
+NOTED = frozenset({"repositories"})
+"""What is told about an environment without being part of it."""
+
+
+def fingerprint(spec: EnvironmentSpec) -> str:
+    """What makes two environments one: the order in which its parts were told counts for nothing.
+
+    Fields at their default are left out, so that one which is new in a release changes no fingerprint.
+    """
+    said = spec.model_dump(mode="json", exclude_defaults=True, exclude=set(NOTED))
+    return canonical({name: _unordered(value) for name, value in said.items()})
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value, key=canonical) if isinstance(value, list) else value
+
+
+async def ensure(
+    session: AsyncSession, parts: Parts, caller: Caller, project: ProjectRow, spec: EnvironmentSpec
+) -> str:
+    """The fingerprint of an environment that is stored from now on, if it was not before."""
+    mark = fingerprint(spec)
+    if await _row(session, project.id, mark) is None:
+        session.add(
+            EnvironmentRow(
+                id=new_id("en"),
+                project_id=project.id,
+                fingerprint=mark,
+                content=spec.model_dump(mode="json"),
+                created_by=caller.user_id,
+                created_at=parts.clock.now(),
+            )
+        )
+        await session.flush()
+    return mark
+
+
+async def find(session: AsyncSession, project_id: str, mark: str) -> EnvironmentSpec:
+    """A stored environment of a project.
+
+    Raises:
+        InternalError: there is none: a version names what was never stored.
+    """
+    row = await _row(session, project_id, mark)
+    if row is None:
+        raise InternalError(f"Environment {mark[:12]}… is not stored: register the flow again.")
+    return EnvironmentSpec.model_validate(row.content)
+
+
+async def _row(session: AsyncSession, project_id: str, mark: str) -> EnvironmentRow | None:
+    found: EnvironmentRow | None = await session.scalar(
+        select(EnvironmentRow).where(
+            EnvironmentRow.project_id == project_id, EnvironmentRow.fingerprint == mark
+        )
+    )
+    return found
