@@ -4,6 +4,8 @@ LaunchFault           the workload cannot go on; the text is the sentence that p
   ClaimFault          there is no workload for this launcher
   BundleFault         the code is not the code that was registered
   EngineFault         the engine cannot be started
+  EnvironmentFault    the environment is not what was asked for, and cannot be made so
+  ScriptFault         the start script has failed
   Stopped             somebody asked for the end before the engine was started
   CallFault           a call to the platform failed
     Unreachable       no answer, or none from the platform itself: try again later
@@ -29,6 +31,14 @@ class BundleFault(LaunchFault):
 
 class EngineFault(LaunchFault):
     """The engine cannot be started."""
+
+
+class EnvironmentFault(LaunchFault):
+    """The environment is not what was asked for, and cannot be made so."""
+
+
+class ScriptFault(LaunchFault):
+    """The start script has failed."""
 
 
 class Stopped(LaunchFault):

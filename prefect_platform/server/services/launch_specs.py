@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
+from prefect_platform.server.services import environments, run_environments
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
 from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
@@ -35,12 +36,18 @@ async def build(
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
+    mark = settings.environment
+    stored = await environments.find(session, row.project_id, mark) if mark else None
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
         interpreter=settings.python.executable,
         python_version=settings.python.version,
-        environment=environment(parts.config, project.name, token),
+        # What the platform sets counts more: a run that looked elsewhere for it could not report.
+        environment={
+            **(stored.variables if stored else {}),
+            **environment(parts.config, project.name, token),
+        },
         secrets=secrets(orchestrator, token),
         flow_run=FlowRun(
             id=attempt.run_id,
@@ -53,6 +60,8 @@ async def build(
         memory_bytes=row.memory_bytes,
         log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
         shared_directory=str(parts.config.data_dir / "shared"),
+        wanted=run_environments.wanted(stored, mark, strict=settings.strict) if stored and mark else None,
+        builder=run_environments.builder(parts.config.environments),
     )
 
 
