@@ -107,15 +107,16 @@ class Build:
         """Resolve what is added together with what is there, and install the part that is not there."""
         recipe = self._recipe
         asked = _written(place / "packages.txt", recipe.packages)
-        there = {name: f"{name}=={one.version}" for name, one in recipe.kept.items() if one.origin == INDEX}
+        captured = _exact(recipe.wanted)
+        there = set((captured if recipe.base else _exact(recipe.kept)).values())
         named = {requirement(line)[0] for line in recipe.packages}
-        held = _written(place / "held.txt", [pin for name, pin in there.items() if name not in named])
+        held = _written(place / "held.txt", [pin for name, pin in captured.items() if name not in named])
         # What stands in the output is preferred, so that a bound which the captured version meets keeps it.
-        resolved = _written(place / "resolved.txt", sorted(there.values()))
+        resolved = _written(place / "resolved.txt", sorted(captured.values()))
         uv.run("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", uv.python,
                "--constraints", str(held), "--output-file", str(resolved), str(asked))  # fmt: skip
         options = [line for line in recipe.packages if line.lstrip().startswith("-")]
-        new = [line for line in resolved.read_text().splitlines() if line not in there.values()]
+        new = [line for line in resolved.read_text().splitlines() if line not in there]
         if any(requirement(line)[0] for line in new):
             uv.install(_written(place / "added.txt", [*options, *new]))
 
@@ -166,6 +167,11 @@ def said_by_uv(text: str) -> str:
     )
     words = " ".join(" ".join(DRAWN.sub(" ", line) for line in lines[last:]).split())
     return words.removeprefix("error: ") or "uv has failed, and said nothing."
+
+
+def _exact(found: Mapping[str, Distribution]) -> dict[str, str]:
+    """What came from an index, by exact version."""
+    return {name: f"{name}=={one.version}" for name, one in found.items() if one.origin == INDEX}
 
 
 def _pins(wanted: Iterable[Distribution]) -> Iterator[str]:

@@ -103,10 +103,10 @@ class Environment:
         try:
             return self._built(wanted, ask, _from_nothing(self._spec, wanted, base))
         except EnvironmentFault as fault:
-            if base is None or wanted.strict:
-                raise gone or fault from fault
+            if base is None:
+                raise EnvironmentFault(f"{gone} {fault}") from fault
             self._log.say(f"{fault} So the interpreter is used as it is now.")
-        if not wanted.packages:
+        if not wanted.packages or wanted.strict:
             return base, "as it is now"
         return self._built(wanted, ask, _on_top(base, wanted.packages))
 
