@@ -18,7 +18,7 @@ print("engine", sys.prefix)
 for name in os.environ.get("SHOW", "").split():
     try:
         module = importlib.import_module(name)
-        print(name, module.VERSION)
+        print(name, getattr(module, "VERSION", "found"))
     except ImportError:
         print(name, "missing")
 """

@@ -12,10 +12,11 @@ from typing import Any
 
 from prefect import Flow
 
-from prefect_platform.distributions import scan
+from prefect_platform.distributions import Distribution, scan
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.installed import Installed, repositories, told
 from prefect_platform.flows.requirements import check_requirements
+from prefect_platform.flows.wheels import Wheels, wheels
 from prefect_platform.wire.base import storable
 from prefect_platform.wire.environments import MAX_VARIABLE, EnvironmentSpec, reserved
 
@@ -63,12 +64,20 @@ def check_environment(given: Mapping[str, Any]) -> EnvironmentOptions:
 
 def capture_environment(
     options: EnvironmentOptions, installed: Installed, flow: Flow[..., Any]
+) -> tuple[EnvironmentSpec, Wheels]:
+    """The environment of this kernel, and what is asked for beside it; with what no index has as wheels."""
+    path = installed.path()
+    found = scan(path)
+    return _spec(options, found, flow), wheels(found, path)
+
+
+def _spec(
+    options: EnvironmentOptions, found: Mapping[str, Distribution], flow: Flow[..., Any]
 ) -> EnvironmentSpec:
-    """The environment of this kernel, and what is asked for beside it."""
     return EnvironmentSpec(
         python_version=platform.python_version(),
         implementation=platform.python_implementation(),
-        distributions=told(scan(installed.path())),
+        distributions=told(found),
         packages=list(options.packages),
         variables=options.variables,
         start_script=options.start_script,

@@ -131,7 +131,9 @@ class _Call:
     def run(self) -> Registration:
         with closing(Installed()) as installed:
             captured = capture(self.flow, self.module, self.directory)
-            environment = capture_environment(self.environment, installed, self.flow)
+            environment, wheels = capture_environment(self.environment, installed, self.flow)
+        if captured.kind is not CodeKind.MODULE:  # with a module nothing travels
+            captured = captured.with_more(wheels.entries, wheels.notes)
         project = self.client.projects.get(self.project_name)
         answer = self.identity(captured, environment, project)
         sha256 = self.upload(captured, project, answer)

@@ -38,8 +38,8 @@ def check_requirements(packages: Any, file: Any) -> Requirements:
         RegistrationError: a line is no requirement, or one that a run could not install; it is named.
     """
     found = Requirements()
-    for line in _packages(packages):
-        found.lines.append(_requirement(line, f"packages={[line]!r}"))
+    for number, line in enumerate(_packages(packages), 1):
+        found.lines.append(_requirement(line, f"packages, entry {number}"))
     if file is not None:
         _read(found, _path(file), [])
     found.lines = list(dict.fromkeys(found.lines))
@@ -145,15 +145,11 @@ def _requirement(line: str, where: str) -> str:
     try:
         wanted = Requirement(line)
     except InvalidRequirement as error:
-        why = str(error).partition("\n")[0]
+        why = _shown(str(error).partition("\n")[0])
         hint = (
-            " A package in a folder: install it into this kernel, and it is captured."
-            if _is_path(line)
-            else ""
+            " Install a package of a folder into this kernel, and it is captured." if _is_path(line) else ""
         )
-        raise RegistrationError(
-            f"{where}: {foreign(line)} is no requirement ({foreign(why)}).{hint}"
-        ) from None
+        raise RegistrationError(f"{where}: {_shown(line)} is no requirement ({why}).{hint}") from None
     address = urlsplit(wanted.url or "")
     if wanted.url and address.scheme.rpartition("+")[2] not in ("http", "https", "ssh"):
         raise RegistrationError(
@@ -166,6 +162,11 @@ def _requirement(line: str, where: str) -> str:
             "flow would see it. Leave it out."
         )
     return " ".join(line.split())
+
+
+def _shown(text: str) -> str:
+    """As it may be repeated: an address without who may see it."""
+    return foreign(re.sub(r"://[^/\s@]*@", "://…@", text))
 
 
 def _is_path(line: str) -> bool:

@@ -137,7 +137,7 @@ class Attempt:
         given = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
         modules = code.imports(spec.flow_run.entrypoint, place)
         interpreter = self._environment.find(
-            lambda executable: ask(executable, modules, place, given, shared), self._promises
+            lambda executable: ask(executable, modules, place, given, shared), self._promises, place
         )
         self._interpreter = interpreter.executable
         code.judge(self._promises, what, interpreter)

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from prefect_platform.distributions import INDEX, VCS, Distribution, normalised
@@ -26,6 +26,8 @@ from prefect_platform.launcher.source import Source
 
 OURS = "prefect-platform"
 """Comes with every environment: from the index if it was captured so, else this launcher's own."""
+WHEELS = ".wheels"
+"""Folder of the code in which `register` sends what no index has."""
 NAMED = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
 DRAWN = re.compile("[│├└╰─▶\N{MULTIPLICATION SIGN}]+")
 """What uv draws around its words."""
@@ -43,11 +45,14 @@ class Recipe:
     wanted: Mapping[str, Distribution]
     packages: tuple[str, ...]
     """Lines of a requirements file."""
+    wheels: Mapping[str, Path] = field(default_factory=dict)
+    """Of distributions that came from no index, by name; they came with the code."""
 
     @property
     def key(self) -> str:
         pinned = sorted(json.dumps(astuple(one)) for one in self.wanted.values())
-        said = json.dumps([self.python, self.base, pinned, self.packages])
+        sent = sorted((name, _digest(path)) for name, path in self.wheels.items())
+        said = json.dumps([self.python, self.base, pinned, self.packages, sent])
         return hashlib.sha256(said.encode()).hexdigest()[:40]
 
     @property
@@ -96,7 +101,7 @@ class Build:
 
     def _captured(self, uv: _Uv, place: Path, site: Path) -> None:
         """Install what was captured: exactly that, whatever its own metadata asks for."""
-        lines = list(_pins(self._recipe.kept.values()))
+        lines = list(_pins(self._recipe.kept.values(), self._recipe.wheels))
         if lines:
             uv.install(_written(place / "captured.txt", lines))
         ours = self._recipe.kept.get(OURS)
@@ -122,7 +127,7 @@ class Build:
 
     def call(self, place: Path, lock: Lock, *arguments: str) -> None:
         """Run `uv`. Raises: EnvironmentFault with what it said, if it fails."""
-        self._source.write(f"$ uv {' '.join(arguments)}\n".encode())
+        self._source.write(f"$ uv {' '.join(arguments)}\n".replace(str(place), place.name[:12]).encode())
         end = child.run(
             [self._uv, *arguments],
             self._environment,
@@ -166,7 +171,7 @@ def said_by_uv(text: str) -> str:
         default=0,
     )
     words = " ".join(" ".join(DRAWN.sub(" ", line) for line in lines[last:]).split())
-    return words.removeprefix("error: ") or "uv has failed, and said nothing."
+    return words.removeprefix("error: ").replace(" cause: ", ": ") or "uv has failed, and said nothing."
 
 
 def _exact(found: Mapping[str, Distribution]) -> dict[str, str]:
@@ -174,7 +179,7 @@ def _exact(found: Mapping[str, Distribution]) -> dict[str, str]:
     return {name: f"{name}=={one.version}" for name, one in found.items() if one.origin == INDEX}
 
 
-def _pins(wanted: Iterable[Distribution]) -> Iterator[str]:
+def _pins(wanted: Iterable[Distribution], wheels: Mapping[str, Path]) -> Iterator[str]:
     """Each as a line of a requirements file.
 
     Raises:
@@ -188,6 +193,8 @@ def _pins(wanted: Iterable[Distribution]) -> Iterator[str]:
             yield f"{one.name} @ {one.url}@{one.commit}"
         elif (one.url or "").startswith(("https://", "http://")):
             yield f"{one.name} @ {one.url}"
+        elif one.name in wheels:
+            yield str(wheels[one.name])
         elif one.name != OURS:
             gone.append(f"{one.name} {one.version} ({one.origin}, {one.url})")
     if gone:
@@ -195,6 +202,16 @@ def _pins(wanted: Iterable[Distribution]) -> Iterator[str]:
             f"The environment of this version cannot be built: {', '.join(gone)} did not come from an index, "
             "and was not sent along. Register the flow again."
         )
+
+
+def sent(code: Path) -> dict[str, Path]:
+    """The wheels that came with the code, by the name of their distribution."""
+    return {normalised(path.name.partition("-")[0]): path for path in sorted((code / WHEELS).glob("*.whl"))}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _written(path: Path, lines: Sequence[str]) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prefect_platform.distributions import Difference, Distribution, differences, scan
 from prefect_platform.launcher import engine
-from prefect_platform.launcher.building import Build, Recipe
+from prefect_platform.launcher.building import Build, Recipe, sent
 from prefect_platform.launcher.environment_cache import EnvironmentCache, Lock
 from prefect_platform.launcher.faults import EngineFault, EnvironmentFault
 from prefect_platform.launcher.interpreter import Interpreter
@@ -61,8 +61,8 @@ class Environment:
         self._inherited, self._early = inherited, early
         self._lock: Lock | None = None
 
-    def find(self, ask: Callable[[str], Interpreter], promises: Promises) -> Interpreter:
-        """The interpreter to run with; the promise is judged.
+    def find(self, ask: Callable[[str], Interpreter], promises: Promises, code: Path) -> Interpreter:
+        """The interpreter to run with; the promise is judged. Wheels of what no index has lie in `code`.
 
         Raises:
             EngineFault: there is none, or it does not start.
@@ -75,7 +75,7 @@ class Environment:
                 "environment", "It was registered before environments were captured. Register again."
             )
             return ask(spec.interpreter)
-        found, how = self._find(spec.wanted, ask)
+        found, how = self._find(spec.wanted, ask, sent(code))
         judge(promises, spec.wanted, found)
         self._log.steps.add("environment-ready", f"{how}, {time.monotonic() - began:.3f} s")
         if spec.wanted.strict and found.differences:
@@ -91,7 +91,9 @@ class Environment:
             self._lock.release()
             self._lock = None
 
-    def _find(self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter]) -> tuple[Found, str]:
+    def _find(
+        self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter], wheels: Mapping[str, Path]
+    ) -> tuple[Found, str]:
         """What to run with, and how it was had."""
         base, gone = self._registered(wanted, ask)
         if base is not None and base.as_captured and not wanted.packages:
@@ -101,7 +103,7 @@ class Environment:
         if base is not None and base.as_captured:
             return self._built(wanted, ask, _on_top(base, wanted.packages))
         try:
-            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base))
+            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base, wheels))
         except EnvironmentFault as fault:
             if base is None:
                 raise EnvironmentFault(f"{gone} {fault}") from fault
@@ -203,12 +205,14 @@ def _on_top(base: Found, packages: Sequence[str]) -> Recipe:
     )
 
 
-def _from_nothing(spec: LaunchSpec, wanted: WantedEnvironment, base: Found | None) -> Recipe:
+def _from_nothing(
+    spec: LaunchSpec, wanted: WantedEnvironment, base: Found | None, wheels: Mapping[str, Path]
+) -> Recipe:
     """With the interpreter that registered if it has kept its minor version, else with any that has it."""
     minor = wanted.python_version.rpartition(".")[0]
     same = base is not None and base.interpreter.version.rpartition(".")[0] == minor
     captured = {one.name: one for one in wanted.distributions}
-    return Recipe(spec.interpreter if same else minor, (), captured, tuple(wanted.packages))
+    return Recipe(spec.interpreter if same else minor, (), captured, tuple(wanted.packages), wheels)
 
 
 def _own(path: Sequence[str]) -> Iterator[str]:

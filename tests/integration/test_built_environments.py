@@ -1,7 +1,9 @@
-"""Environments that differ, and environments that are built: real launchers, a real uv, an index in a folder."""
+"""Environments that differ, and those that are built: real launchers, a real uv, an index in a folder."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import platform as python
@@ -9,6 +11,7 @@ import signal
 import stat
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +19,12 @@ from typing import Any
 
 import pytest
 
+from prefect_platform import _version
 from prefect_platform.distributions import EDITABLE, Distribution, scan
 from prefect_platform.testing.embedded import until
 from prefect_platform.testing.launcher_platform import LauncherPlatform, launcher_platform
 from prefect_platform.testing.launcher_scene import Launched, alive, launched, spec
-from prefect_platform.wire.launch import Builder, LaunchSpec, WantedEnvironment
+from prefect_platform.wire.launch import Builder, Bundle, LaunchSpec, WantedEnvironment
 from tests import wheels
 
 pytestmark = pytest.mark.timeout(120)
@@ -179,6 +183,33 @@ def test_one_that_has_changed_since_is_built_as_it_was(scene: Scene) -> None:
     assert scene.flow == [f"engine {place}", "base 1.0", "added missing"]
     assert scene.promise["kept"], scene.promise
     assert b"it has changed since it was registered" in scene.platform.log("launcher")
+
+
+def test_what_no_index_has_comes_as_a_wheel_with_the_code(scene: Scene) -> None:
+    wheels.install(scene.registered, scene.index, "base==1.1")
+    made = wheels.wheel(scene.directory, "mine", "0.1")
+    editable = [*scene.captured, Distribution("mine", "0.1", EDITABLE, "file:///home/u/mine")]
+    with launcher_platform(scene.directory / "with-code") as scene.platform:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("flows.py", "import mine\n")
+            archive.write(made, f".wheels/{made.name}")
+        scene.platform.bundle = buffer.getvalue()
+        digest = hashlib.sha256(scene.platform.bundle).hexdigest()
+        bundle = Bundle("/api/v1/flow-versions/v1/bundle", digest, len(scene.platform.bundle))
+        launch_spec = scene.spec(show="mine base", distributions=editable, bundle=bundle)
+        with launched(scene.platform, scene.directory / "w", launch_spec) as launch:
+            assert launch.wait(60) == 0
+    assert scene.flow[1:] == ["mine 0.1", "base 1.0"]
+    assert all(one["kept"] for one in scene.platform.promises if one["name"] in ("environment", "code"))
+
+
+def test_the_platforms_own_package_comes_with_what_is_built(scene: Scene) -> None:
+    wheels.install(scene.registered, scene.index, "base==1.1")
+    ours = Distribution("prefect-platform", _version.__version__, EDITABLE, "file:///home/u/platform")
+    scene.run(distributions=[*scene.captured, ours], show="prefect_platform.flows.storage", strict=True)
+    assert scene.flow[1:] == ["prefect_platform.flows.storage found"]
+    assert scene.promise["kept"], scene.promise
 
 
 def test_one_that_is_gone_is_built_as_it_was(scene: Scene) -> None:

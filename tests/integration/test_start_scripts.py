@@ -75,7 +75,7 @@ def test_it_runs_before_the_engine_in_its_environment_and_directory(
         ("echo fine\nls /nonexistent\necho never", "exit code 2 in line 2: ls /nonexistent"),
         ("f() {\n  false\n}\nf\necho never", "exit code 1 in line 2: false"),
         ("x=$(false; echo goes on)\necho $x\n(exit 7)\n", "exit code 7 in line 3: (exit 7)"),
-        ("false || true\nif false; then :; fi\nno-such-program --x", "exit code 127 in line 3: no-such-program --x"),
+        ("false || true\nif false; then :; fi\nno-such-thing", "exit code 127 in line 3: no-such-thing"),
         ("echo bye\nexit 3", "exit code 3; the last that it said: bye"),
         ("kill -9 $$", "by signal 9"),
         ("echo 'never closed", "exit code 2; the last that it said: "),
@@ -187,7 +187,8 @@ def test_an_engine_that_was_forked_before_is_like_any_other(
 ) -> None:
     engine = """
         import os, signal
-        print(os.getsid(0) == os.getpid(), sorted(os.listdir("/proc/self/fd")), len(signal.pthread_sigmask(0, ())))
+        open_files = sorted(os.listdir("/proc/self/fd"))
+        print(os.getsid(0) == os.getpid(), open_files, len(signal.pthread_sigmask(0, ())))
         print(*(signal.getsignal(one) == signal.SIG_DFL for one in (signal.SIGTERM, signal.SIGHUP)))
     """
     run(platform, tmp_path, "true", engine=engine)
