@@ -13,6 +13,7 @@ from prefect_platform.errors import NotFound
 
 if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
+    from prefect_platform.wire.environments import EnvironmentSpec
     from prefect_platform.wire.flows import FlowVersion
 
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 @project_option
 @json_option
 def command(flow: str, old: int, new: int, project: str | None, as_json: bool) -> None:
-    """What differs between two versions: settings, and code as text."""
+    """What differs between two versions: settings, environment, and code as text."""
+    from prefect_platform.wire.environment_changes import changes as environment_changes
+
     with connected(project) as client:
         before, after = _versions(client, flow, (old, new))
         sources = [_files(client, version) for version in (before, after)]
+        environments = [_environment(client, project or client.project, one) for one in (before, after)]
     settings = list(_settings(before, after, set(sources[0]) | set(sources[1])))
+    settings += environment_changes(*environments)
     text = "".join(_text(sources[0], sources[1], old, new))
     if as_json:
         print(json.dumps({"settings": settings, "diff": text}, indent=2))
@@ -55,6 +60,11 @@ def _versions(client: PlatformClient, flow: str, numbers: tuple[int, int]) -> tu
     return found[numbers[0]], found[numbers[1]]
 
 
+def _environment(client: PlatformClient, project: str, version: FlowVersion) -> EnvironmentSpec | None:
+    mark = version.settings.environment
+    return client.environments.get(project, mark).spec if mark else None
+
+
 def _files(client: PlatformClient, version: FlowVersion) -> dict[str, str]:
     return {file.path: file.text for file in client.flows.source(version.id)}
 
@@ -69,7 +79,8 @@ def _settings(before: FlowVersion, after: FlowVersion, shown: AbstractSet[str]) 
 
 def _facts(version: FlowVersion, shown: AbstractSet[str]) -> dict[str, str]:
     flat = {"code": version.code.kind.value, "entrypoint": version.code.entrypoint}
-    for name, value in version.settings.model_dump(mode="json").items():
+    # The environment is told by what it is made of.
+    for name, value in version.settings.model_dump(mode="json", exclude={"environment"}).items():
         if isinstance(value, dict):
             flat |= {f"{name}.{inner}": str(item) for inner, item in value.items()}
         else:

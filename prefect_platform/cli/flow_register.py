@@ -7,6 +7,7 @@ import click
 
 from prefect_platform.cli.commands import extra
 from prefect_platform.cli.connection import json_option, project_option
+from prefect_platform.cli.environment_options import environment, environment_options
 from prefect_platform.cli.parameters import param_option, parameters
 
 LISTS = frozenset({"tags", "secrets"})
@@ -33,17 +34,18 @@ LISTS = frozenset({"tags", "secrets"})
               help="Time a run has to end after it is cancelled; by default 30.")  # fmt: skip
 @click.option("--secret", "secrets", multiple=True, metavar="NAME[=VARIABLE|:PATH[:MODE]]",
               help="A secret that runs get. May be given again.")  # fmt: skip
+@environment_options
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Store a flow's code and make or update its deployment in Prefect. Unchanged is left as it is."""
-    given = parameters(params)
+    given, environment_given = parameters(params), environment(options)
     from prefect_platform.cli import output
 
     with extra("flows"):
         from prefect_platform.flows.register import register
 
-    found = register(flow, parameters=given or None, **_given(options))
+    found = register(flow, parameters=given or None, **environment_given, **_given(options))
     if as_json:
         facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "client"}
         print(output.as_json(facts))

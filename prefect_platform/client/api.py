@@ -6,6 +6,7 @@ from typing import Self
 
 from prefect_platform.client.agents import Agents
 from prefect_platform.client.attempts import Attempts
+from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
 from prefect_platform.client.projects import Projects
@@ -38,6 +39,7 @@ class PlatformClient:
         """The project that callers use when their user names none."""
         self.transport = Transport(url, token, timeouts=timeouts, retries=retries)
         self.flows = Flows(self.transport)
+        self.environments = Environments(self.transport)
         self.runs = Runs(self.transport)
         self.logs = Logs(self.transport)
         self.agents = Agents(self.transport)

@@ -10,6 +10,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -25,11 +26,14 @@ from prefect_platform.flows.arguments import Options, check_flow, check_options,
 from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
+from prefect_platform.flows.environment import EnvironmentOptions, capture_environment, check_environment
+from prefect_platform.flows.installed import Installed
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
-from prefect_platform.flows.secrets import environment_of
+from prefect_platform.flows.secrets import check_apart
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
 from prefect_platform.flows.storage import WebhookStorage
+from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import (
     CodeKind,
     ConfirmRequest,
@@ -69,6 +73,12 @@ def register(  # noqa: D417 - arguments that belong together share a line
     work_queue_name: str | None = None,
     grace_seconds: float | None = None,
     secrets: Sequence[str] | None = None,
+    env: dict[str, str] | None = None,
+    packages: Sequence[str] | None = None,
+    requirements: str | Path | None = None,
+    start_script: str | Path | None = None,
+    working_directory: str | Path | None = None,
+    strict: bool | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -90,6 +100,11 @@ def register(  # noqa: D417 - arguments that belong together share a line
         grace_seconds: Time a run has to end after it is cancelled; 30 by default.
         secrets: Names of secrets that runs get: `"aws-key"` as the variable `AWS_KEY`, `"name=VARIABLE"`, or
             `"name:~/path"` and `"name:~/path:0400"` as a file below the home directory.
+        env: Variables of the run, such as `{"REGION": "eu"}`; a secret goes into `secrets`.
+        packages, requirements: Added to what this kernel has: `["polars>=1"]`, and a requirements file.
+        start_script: Bash, as text or as `Path` of a file; run before the flow, and ends the run if it fails.
+        working_directory: Where the run starts, made if it is not there; by default the folder of its code.
+        strict: Whether a run whose packages differ from this kernel's ends before the flow begins.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -98,10 +113,12 @@ def register(  # noqa: D417 - arguments that belong together share a line
     given = dict(locals())
     check_unknown(unknown)
     found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
-    options = check_options(found, given)
+    options, environment = check_options(found, given), check_environment(given)
+    check_apart(options.secrets, environment.variables)
     client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
-        return _Call(found, module, options, client, client.project, Path(directory)).run()
+        call = _Call(found, module, options, environment, client, client.project, Path(directory))
+        return call.run()
 
 
 @dataclass
@@ -111,14 +128,19 @@ class _Call:
     flow: Flow[..., Any]
     module: ModuleType | None
     options: Options
+    environment: EnvironmentOptions
     client: PlatformClient
     project_name: str
     directory: Path
 
     def run(self) -> Registration:
-        captured = capture(self.flow, self.module, self.directory)
+        with closing(Installed()) as installed:
+            captured = capture(self.flow, self.module, self.directory)
+            environment, wheels = capture_environment(self.environment, installed, self.flow)
+        if captured.kind is not CodeKind.MODULE:  # with a module nothing travels
+            captured = captured.with_more(wheels.entries, wheels.notes)
         project = self.client.projects.get(self.project_name)
-        answer = self.identity(captured, project)
+        answer = self.identity(captured, environment, project)
         sha256 = self.upload(captured, project, answer)
         settings = prefect_settings()
         with PrefectApi(project.orchestrator_url, settings) as api:
@@ -127,6 +149,7 @@ class _Call:
         self.confirm(answer, applied, spec)
         notes = [
             *captured.notes,
+            *self.environment.notes,
             *_size_note(captured),
             *answer.notes,
             *applied.notes,
@@ -134,7 +157,7 @@ class _Call:
         ]
         return self.registration(captured, project, answer, applied, notes)
 
-    def identity(self, captured: Captured, project: Project) -> RegisterAnswer:
+    def identity(self, captured: Captured, environment: EnvironmentSpec, project: Project) -> RegisterAnswer:
         """Tell the platform what this is; it says whether it knows it."""
         python = PythonInfo(
             version=platform.python_version(),
@@ -145,8 +168,10 @@ class _Call:
             flow_name=self.flow.name,
             deployment_name=self.options.name,
             code=captured.code(),
-            settings=VersionSettings(python=python, grace_seconds=self.options.grace_seconds),
-            environment=environment_of(python, self.options.secrets),
+            settings=VersionSettings(
+                python=python, grace_seconds=self.options.grace_seconds, strict=self.environment.strict
+            ),
+            environment=environment.model_copy(update={"secrets": self.options.secrets}),
         )
         return self.client.flows.register(project.name, request)
 

@@ -17,8 +17,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from prefect_platform.errors import RegistrationError, foreign
-from prefect_platform.wire.environments import EnvironmentSpec
-from prefect_platform.wire.flows import PythonInfo
 from prefect_platform.wire.secrets import MAX_ATTACHED, SecretAttachment, clash, name_problem
 
 EXAMPLE = 'secrets=["aws-key", "db-password=DB_PASSWORD", "ssh-key:~/.ssh/id_ed25519:0400"]'
@@ -47,13 +45,14 @@ def check_secrets(secrets: Any) -> list[SecretAttachment]:
     return found
 
 
-def environment_of(python: PythonInfo, secrets: list[SecretAttachment]) -> EnvironmentSpec | None:
-    """What the platform is told of the environment: the interpreter and what is attached."""
-    if not secrets:
-        return None
-    return EnvironmentSpec(
-        python_version=python.version, implementation=python.implementation, secrets=secrets
-    )
+def check_apart(secrets: Iterable[SecretAttachment], variables: Iterable[str]) -> None:
+    """Raises RegistrationError: a variable is given a value twice, as `env` and as a secret."""
+    given = set(variables)
+    for one in secrets:
+        if one.variable in given:
+            raise RegistrationError(
+                f"The variable {one.variable} is given by env and by secret {one.secret!r}: leave one out."
+            )
 
 
 def _attachment(given: Any) -> SecretAttachment:

@@ -7,13 +7,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine
+from prefect_platform.launcher import code, engine, start_script
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.ending import Circumstances, End, reason
+from prefect_platform.launcher.environment import Environment
 from prefect_platform.launcher.faults import EngineFault, LaunchFault, Unreachable
 from prefect_platform.launcher.flow_run import check_wanted
+from prefect_platform.launcher.forked import Forked
 from prefect_platform.launcher.interpreter import ask
 from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.memory import TreeMemory, amount
@@ -22,6 +24,8 @@ from prefect_platform.launcher.process import Exit, end_leftovers
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.secrets import Secrets
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.start_script import StartScript
+from prefect_platform.launcher.surroundings import variables, working_directory
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import Bundle, LaunchSpec
 
@@ -65,6 +69,11 @@ class Attempt:
         self._inherited = inherited
         self._promises = Promises(log.steps.promise)
         self._secrets = Secrets(spec, directory, inherited)
+        self._environment = Environment(spec, log, signals, inherited, self._early)
+        self._interpreter = spec.interpreter
+        self._children: list[Forked] = []
+        """Forked in advance: the start script if there is one, and the engine last."""
+        self._script: StartScript | None = None
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -75,9 +84,11 @@ class Attempt:
         except LaunchFault as fault:
             self._promises.tell()
             self._log.say(str(fault))
+            self._leave_nothing()
             return End(reason=str(fault))
         finally:
             self._secrets.remove(self._log.say)
+            self._environment.release()
 
     def _prepare(self, connection: Connection, patience: Patience) -> Path:
         """Check and fetch what the engine needs. Returns the directory that it starts in."""
@@ -95,17 +106,48 @@ class Attempt:
         self._signals.check()
         self._log.say(check_wanted(spec.flow_run))
         self._log.steps.add("checked")
+        self._run_start_script(place)
         self._signals.check()
         return place
+
+    def _early(self) -> None:
+        """Let heartbeats and output flow from here on. That takes threads, after which nothing may be forked:
+        so what is to be started is forked now, and waits."""
+        if not self._children:
+            script = self._spec.wanted is not None and self._spec.wanted.start_script is not None
+            self._children = [Forked() for _ in range(2 if script else 1)]
+            self._log.shipper.start()
+
+    def _run_start_script(self, place: Path) -> None:
+        """The first code of the user's that runs, if this version has such a script."""
+        wanted = self._spec.wanted
+        if wanted is None or wanted.start_script is None:
+            return
+        self._early()
+        self._script = StartScript(wanted.start_script, self._directory, self._log, self._signals)
+        directory = working_directory(wanted, place, self._variables(place))
+        self._script.run(self._children.pop(0), self._variables(place), directory, self._spec.grace_seconds)
+
+    def _variables(self, place: Path, **added: str) -> dict[str, str]:
+        """Variables of the start script and, with a few that are added, of the engine."""
+        spec = self._spec
+        given = {**spec.environment, **added, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        found = engine.environment(self._inherited, given, spec.flow_run, place)
+        return found if spec.wanted is None else {**found, **variables(self._interpreter, found.get("PATH"))}
 
     def _look(self, place: Path, what: str) -> None:
         """Compare what is here with what was asked for; nothing of the user's runs before this."""
         spec = self._spec
         shared = Path(spec.shared_directory) if spec.shared_directory else None
-        variables = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
+        given = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
         modules = code.imports(spec.flow_run.entrypoint, place)
-        interpreter = ask(spec.interpreter, modules, place, variables, shared)
+        interpreter = self._environment.find(
+            lambda executable: ask(executable, modules, place, given, shared), self._promises, place
+        )
+        self._interpreter = interpreter.executable
         code.judge(self._promises, what, interpreter)
+        if spec.wanted is not None and spec.wanted.start_script is not None:
+            self._log.more(start_script.SOURCE)
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
 
@@ -135,17 +177,18 @@ class Attempt:
     def _start(self, place: Path, control: ControlChannel, output: Output) -> int:
         """Start the engine, and with it the threads that carry its output."""
         spec = self._spec
-        added = {**spec.environment, **control.environment, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        given = self._variables(place, **control.environment)
+        directory = place if spec.wanted is None else working_directory(spec.wanted, place, given)
         start = engine.EngineStart(
-            spec.interpreter,
-            engine.arguments(spec.python_version),
-            engine.environment(self._inherited, added, spec.flow_run, place),
-            place,
+            self._interpreter,
+            engine.arguments(spec.python_version, place),
+            given,
+            directory,
             output.write_end,
         )
         self._log.flow.spool.begin()
         try:
-            pid = engine.start_engine(start)
+            pid = self._children.pop().become(start) if self._children else engine.start_engine(start)
         except EngineFault:
             output.discard()
             raise
@@ -160,11 +203,20 @@ class Attempt:
         left = end_leftovers(self._signals.sleep)
         if left:
             self._log.say(f"The run left processes behind, which were ended: {', '.join(left)}.")
-        if not output.finish(DRAIN_SECONDS):
+        whole = [one.finish(DRAIN_SECONDS) for one in (output, self._script) if one is not None]
+        if not all(whole):
             self._log.say(
                 "Something still holds the output of the run open; what it writes is not in the log."
             )
         self._log.steps.add("drained")
+
+    def _leave_nothing(self) -> None:
+        """Where no engine is started: end what was started before it."""
+        for child in self._children:
+            child.dismiss()
+        if self._script is not None:
+            end_leftovers(self._signals.sleep)
+            self._script.finish(DRAIN_SECONDS)
 
     def _end(self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory) -> End:
         facts = Circumstances(

@@ -1,22 +1,20 @@
-"""Starting the engine: `start_engine` is the one place where a process for user code comes from.
+"""Starting the engine: what it is, what it is told, and `start_engine`, which starts it at once.
 
-Until it is called the launcher has a single thread, so it may fork. What it gives back is a pid of a
-child of the launcher, in a session of its own, which dies with the launcher. A faster way to start
-an engine (a process forked in advance, for example) has to keep exactly that.
+Until then the launcher has a single thread, so it may fork. Where it needs threads before (see
+`launcher/environment.py`), the process was forked in advance, and becomes the engine when it is told.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from prefect_platform.launcher.faults import EngineFault
-from prefect_platform.launcher.linux import die_with_parent
+from prefect_platform.launcher.forked import EngineStart, Forked
 from prefect_platform.wire.launch import FlowRun
+
+__all__ = ["EngineStart", "start_engine"]
 
 WRONG_PYTHON = 64
 """Exit code of an interpreter of another minor version than the flow was registered with."""
@@ -29,7 +27,7 @@ if "%d.%d" % sys.version_info[:2] != {minor!r}:
         + "Register the flow again from this interpreter, or bring back the old one.\\n")
     raise SystemExit({wrong})
 import contextlib, functools, inspect, io, os, runpy
-sys.path[0] = os.getcwd()
+sys.path[0] = sys.argv[1] if sys.argv[1:] else os.getcwd()
 sys.argv = ["prefect.engine"]
 # Where it is installed, importing it costs Prefect a second, for a format check that nothing here needs.
 sys.modules["rfc3987_syntax"] = None
@@ -73,73 +71,21 @@ INHERITED = (
 """What the engine takes over from the machine. Everything else is said by the spec."""
 
 
-@dataclass(frozen=True)
-class EngineStart:
-    """A process to start, with nothing left to decide."""
-
-    interpreter: str
-    arguments: tuple[str, ...]
-    environment: dict[str, str]
-    directory: Path
-    """Working directory."""
-    output: int
-    """Descriptor that becomes 1 and 2 of the process."""
-
-
 def start_engine(start: EngineStart) -> int:
     """Start the engine and return its pid.
 
     Raises:
         EngineFault: the interpreter cannot be executed, or the directory not be entered.
     """
-    launcher = os.getpid()
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        _become(start, launcher, tell)
-    os.close(tell)
-    with os.fdopen(told, "rb") as answer:
-        problem = answer.read().decode()
-    if problem:
-        os.waitpid(pid, 0)
-        raise EngineFault(problem)
-    return pid
+    return Forked().become(start)
 
 
-def _become(start: EngineStart, launcher: int, tell: int) -> NoReturn:
-    """Turn the forked child into the engine. `tell` closes by itself when that has worked."""
-    doing = "be prepared"
-    try:
-        os.setsid()
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != launcher:
-            os._exit(1)  # the launcher died before that took effect
-        doing = f"enter {start.directory}"
-        os.chdir(start.directory)
-        _stand_alone(start.output)
-        doing = f"be executed: {start.interpreter}"
-        command = [start.interpreter, *start.arguments]
-        os.execve(start.interpreter, command, start.environment)  # noqa: S606 - no shell is wanted
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable
-        os.write(tell, f"The engine could not {doing} ({error}).".encode())
-    finally:
-        os._exit(127)
-
-
-def _stand_alone(output: int) -> None:
-    """Descriptors 0, 1 and 2, and signals as a new process expects them."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for signum in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.SIG_DFL)
-
-
-def arguments(python_version: str) -> tuple[str, ...]:
-    """Arguments that make an interpreter check its version and run Prefect's engine."""
+def arguments(python_version: str, code: Path | None = None) -> tuple[str, ...]:
+    """Arguments that make an interpreter check its version and run Prefect's engine. It imports from `code`
+    first, by default its working directory."""
     minor = ".".join(python_version.split(".")[:2])
-    return "-c", BOOTSTRAP.format(minor=minor, wrong=WRONG_PYTHON)
+    first = () if code is None else (str(code),)
+    return "-c", BOOTSTRAP.format(minor=minor, wrong=WRONG_PYTHON), *first
 
 
 def environment(

@@ -5,6 +5,8 @@ LaunchFault           the workload cannot go on; the text is the sentence that p
   BundleFault         the code is not the code that was registered
   SecretFault         a secret cannot be put where the flow expects it
   EngineFault         the engine cannot be started
+  EnvironmentFault    the environment is not what was asked for, and cannot be made so
+  ScriptFault         the start script has failed
   Stopped             somebody asked for the end before the engine was started
   CallFault           a call to the platform failed
     Unreachable       no answer, or none from the platform itself: try again later
@@ -34,6 +36,14 @@ class SecretFault(LaunchFault):
 
 class EngineFault(LaunchFault):
     """The engine cannot be started."""
+
+
+class EnvironmentFault(LaunchFault):
+    """The environment is not what was asked for, and cannot be made so."""
+
+
+class ScriptFault(LaunchFault):
+    """The start script has failed."""
 
 
 class Stopped(LaunchFault):

@@ -13,7 +13,7 @@ from prefect_platform.wire.launch import LogSettings
 
 
 class Logbook:
-    """The two sources of a run and its steps, on their way to disk and platform from the first byte."""
+    """The sources of a run and its steps, on their way to disk and platform from the first byte."""
 
     def __init__(
         self, directory: Path, settings: LogSettings, redaction: Redaction, shipper: Shipper
@@ -24,13 +24,22 @@ class Logbook:
         self._settings = settings
         self.launcher = self._source("launcher")
         self.flow = self._source("flow")
+        self._more: dict[str, Source] = {}
         self.steps = Steps(redaction, shipper.hurry)
         shipper.report(self.steps)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """In the order in which people read them."""
-        return self.launcher, self.flow
+        return self.launcher, *self._more.values(), self.flow
+
+    def more(self, name: str) -> Source:
+        """A source that not every run has, such as `start-script`; opened when it is first asked for."""
+        if name not in self._more:
+            source = self._source(name)
+            source.spool.begin()
+            self._more[name] = source
+        return self._more[name]
 
     def _source(self, name: str) -> Source:
         spool = Spool(self._spool / name, self._settings.segment_bytes)
@@ -43,6 +52,8 @@ class Logbook:
         self.launcher.say(sentence)
 
     def close(self) -> None:
-        """End both sources."""
+        """End all sources, that of the launcher's own sentences last."""
+        for source in self._more.values():
+            source.close()
         self.flow.close()
         self.launcher.close()

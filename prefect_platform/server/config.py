@@ -60,6 +60,18 @@ class LogSettings:
 
 
 @dataclass(frozen=True)
+class EnvironmentSettings:
+    """Environments that are built on this machine, for runs that cannot use an interpreter as it is."""
+
+    uv: str = ""
+    """Path of `uv`; by default the one that is installed with the platform."""
+    cache_bytes: int = 20 << 30
+    """Disk that built environments may take together; the longest unused go first."""
+    keep_days: int = 30
+    """How long one that no run uses is kept."""
+
+
+@dataclass(frozen=True)
 class RunSettings:
     default_cores: float = 1.0
     default_memory_bytes: int = 1 << 30
@@ -97,6 +109,7 @@ class ServerConfig:
     limits: LimitSettings = field(default_factory=LimitSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     runs: RunSettings = field(default_factory=RunSettings)
+    environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
 
     @property
     def public_url(self) -> str:
@@ -147,6 +160,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         limits=LimitSettings(
             bundle_bytes=whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
             log_cap_bytes=whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
+        ),
+        environments=EnvironmentSettings(
+            uv=text("UV"),
+            cache_bytes=whole("ENVIRONMENT_CACHE_BYTES", EnvironmentSettings.cache_bytes),
+            keep_days=whole("ENVIRONMENT_KEEP_DAYS", EnvironmentSettings.keep_days),
         ),
         runs=RunSettings(
             default_cores=float(whole("DEFAULT_CORES", 1)),

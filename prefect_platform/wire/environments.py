@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
 from prefect_platform.wire.secrets import Attachments
+from prefect_platform.wire.variables import VariableName, VariableValue
+
+Requirement = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A line of a requirements file."""
 
 
 class Origin(StrEnum):
@@ -17,7 +22,7 @@ class Origin(StrEnum):
     VCS = "vcs"
     EDITABLE = "editable"
     LOCAL = "local"
-    """A local wheel, archive or folder, installed once."""
+    """An archive or folder, installed once."""
 
 
 class Distribution(Request):
@@ -46,10 +51,10 @@ class EnvironmentSpec(Request):
 
     python_version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+", max_length=64)
     implementation: str = Field(default="CPython", max_length=64)
-    distributions: list[Distribution] = []
-    packages: list[str] = []
+    distributions: list[Distribution] = Field(default=[], max_length=10_000)
+    packages: list[Requirement] = Field(default=[], max_length=1000)
     """Requirements added to what was captured, as in a requirements file."""
-    variables: dict[str, str] = {}
+    variables: dict[VariableName, VariableValue] = Field(default={}, max_length=1000)
     start_script: str | None = Field(default=None, max_length=65536)
     working_directory: str | None = Field(default=None, max_length=4096)
     secrets: Attachments = []

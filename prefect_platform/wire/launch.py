@@ -7,10 +7,13 @@ these and sends them as JSON; `decode` refuses what does not fit and names the f
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from prefect_platform.distributions import Distribution
 
 Spec = TypeVar("Spec")
 
@@ -69,6 +72,35 @@ class SecretFile:
 
 
 @dataclass(frozen=True)
+class WantedEnvironment:
+    """What the interpreter of the run was when its version was registered, and what is to be added."""
+
+    fingerprint: str
+    """Of the whole, as the platform has stored it."""
+    python_version: str
+    """`major.minor.micro`."""
+    implementation: str
+    distributions: list[Distribution]
+    packages: list[str] = field(default_factory=list)
+    """Lines of a requirements file, added to what was captured."""
+    start_script: str | None = field(default=None, repr=False)
+    working_directory: str | None = None
+    strict: bool = False
+    """Whether a difference ends the attempt before user code."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """How environments are built on this machine, and how much of its disk they may take."""
+
+    uv: str
+    """Path of the `uv` executable."""
+    cache_bytes: int = 20 << 30
+    keep_seconds: float = 30 * 86400.0
+    """How long one that no run uses is kept."""
+
+
+@dataclass(frozen=True)
 class LaunchSpec:
     """Everything a launcher needs, given once, in answer to its claim."""
 
@@ -92,6 +124,10 @@ class LaunchSpec:
     attached_secrets: list[AttachedSecret] = field(default_factory=list)
     """All of the project's secrets that the run gets. Those that are variables stand in `environment`."""
     secret_files: list[SecretFile] = field(default_factory=list)
+    wanted: WantedEnvironment | None = None
+    """None for versions from before environments were captured."""
+    builder: Builder | None = None
+    """None where nothing can be built: then an interpreter is used as it is."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +155,7 @@ def decode(kind: type[Spec], data: object, where: str = "") -> Spec:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{where or kind.__name__}: expected an object, got {type(data).__name__}")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast(Any, kind))
     values: dict[str, Any] = {}
     for item in dataclasses.fields(typing.cast(Any, kind)):
         name = f"{where}.{item.name}" if where else item.name
@@ -128,6 +164,11 @@ def decode(kind: type[Spec], data: object, where: str = "") -> Spec:
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             raise ValueError(f"{name}: missing")
     return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one return a kind of hint

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field
 
 from prefect_platform.errors import foreign
 from prefect_platform.wire.base import Answer, Identifier, Request, When
+from prefect_platform.wire.variables import VariableName
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 SecretName = Annotated[str, StringConstraints(pattern=NAME)]
@@ -21,16 +22,6 @@ MAX_ATTACHED = 100
 """Secrets that one run can be given."""
 MASKABLE_CHARACTERS = 6
 """Shorter values stand in any log by chance, so they are not masked."""
-
-_RESERVED_PREFIXES = (
-    "PREFECT__", "PREFECT_API_", "PREFECT_PLATFORM_", "PREFECT_CLIENT_", "PREFECT_LOGGING_",
-    "PREFECT_RESULTS_", "PREFECT_SERVER_",
-)  # fmt: skip
-_LOADER_PREFIXES = ("LD_", "PYTHON")
-_RESERVED = frozenset({"PREFECT_HOME", "PREFECT_UI_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
-_OF_THE_MACHINE = frozenset(
-    {"PATH", "HOME", "SHELL", "BASH_ENV", "ENV", "IFS", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
-)
 
 
 def name_problem(name: str) -> str | None:
@@ -43,15 +34,6 @@ def name_problem(name: str) -> str | None:
         f"{foreign(repr(name))} is no name for a secret: it takes lowercase letters, digits and dashes "
         f"between them, at most 63.{hint}"
     )
-
-
-def reserved(variable: str) -> str | None:
-    """Why a secret cannot be this variable of a run; None if it can."""
-    if variable in _RESERVED or variable.startswith(_RESERVED_PREFIXES):
-        return "the platform and Prefect's engine set it themselves"
-    if variable.startswith(_LOADER_PREFIXES):
-        return "it decides which code the interpreter loads"
-    return "it decides what a run finds on its machine" if variable in _OF_THE_MACHINE else None
 
 
 def _below_home(path: str) -> str:
@@ -73,20 +55,12 @@ class SecretAttachment(Request):
     """A secret that a run gets, as a variable or as a file: exactly one of the two."""
 
     secret: SecretName
-    variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")
+    variable: VariableName | None = None
     path: Annotated[str, AfterValidator(_below_home)] | None = Field(
         default=None, min_length=1, max_length=1024
     )
     """Of the file, `~/…` or relative to the home directory of the run's user; nowhere else."""
     mode: int = Field(default=0o600, ge=0, le=0o777)
-
-    @field_validator("variable")
-    @classmethod
-    def _not_reserved(cls, variable: str | None) -> str | None:
-        why = reserved(variable) if variable is not None else None
-        if why is not None:
-            raise ValueError(f"{variable} is no variable for a secret: {why}")
-        return variable
 
     @field_validator("mode")
     @classmethod

@@ -28,6 +28,8 @@ PUT    /projects/{project}/members                  U
 POST   /projects/{project}/flows/register           U
 GET    /projects/{project}/flows                    U
 PUT    /projects/{project}/bundles/{code_digest}    U
+GET    /projects/{project}/environments                U
+GET    /projects/{project}/environments/{fingerprint}  U
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/versions                    U

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_platform.errors import RegistrationError
@@ -73,6 +74,10 @@ class Captured:
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
     """What somebody should know about what travels and what stays."""
+
+    def with_more(self, entries: Iterable[Entry], notes: Iterable[str]) -> Captured:
+        """The same with something that travels along."""
+        return replace(self, entries=(*self.entries, *entries), notes=(*self.notes, *notes))
 
     @property
     def size(self) -> int:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import InternalError
+from prefect_platform.errors import InternalError, NotFound, foreign
 from prefect_platform.names import new_id
-from prefect_platform.server.db.tables import EnvironmentRow, ProjectRow
+from prefect_platform.server.db.tables import EnvironmentRow, ProjectRow, UserRow
+from prefect_platform.server.services import projects
 from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.versions import canonical
-from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.base import Page
+from prefect_platform.wire.environments import Environment, EnvironmentSpec
 
 NOTED = frozenset({"repositories"})
 """What is told about an environment without being part of it."""
@@ -62,6 +66,50 @@ async def find(session: AsyncSession, project_id: str, mark: str) -> Environment
     if row is None:
         raise InternalError(f"Environment {mark[:12]}… is not stored: register the flow again.")
     return EnvironmentSpec.model_validate(row.content)
+
+
+async def listing(
+    parts: Parts, caller: Caller, project: str, cursor: str | None, limit: int | None
+) -> Page[Environment]:
+    """The environments of a project, newest first."""
+    async with parts.database.reader() as session:
+        owner = await projects.member(session, caller, project)
+        statement = select(EnvironmentRow).where(EnvironmentRow.project_id == owner.id)
+        rows, following = await page(session, statement, [EnvironmentRow.id], cursor, limit)
+        return Page[Environment](items=await _rendered(session, owner, rows), cursor=following)
+
+
+async def show(parts: Parts, caller: Caller, project: str, mark: str) -> Environment:
+    """One environment of a project, by its fingerprint.
+
+    Raises:
+        NotFound: there is none.
+    """
+    async with parts.database.reader() as session:
+        owner = await projects.member(session, caller, project)
+        row = await _row(session, owner.id, mark)
+        if row is None:
+            raise NotFound(f"There is no environment {foreign(mark)!r} in project {project!r}.")
+        return (await _rendered(session, owner, [row]))[0]
+
+
+async def _rendered(
+    session: AsyncSession, project: ProjectRow, rows: Sequence[EnvironmentRow]
+) -> list[Environment]:
+    users = {row.created_by for row in rows}
+    found = await session.execute(select(UserRow.id, UserRow.name).where(UserRow.id.in_(users)))
+    names = {row.id: row.name for row in found}
+    return [
+        Environment(
+            id=row.id,
+            project=project.name,
+            fingerprint=row.fingerprint,
+            spec=EnvironmentSpec.model_validate(row.content),
+            created_by=names[row.created_by],
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
 
 
 async def _row(session: AsyncSession, project_id: str, mark: str) -> EnvironmentRow | None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
-from prefect_platform.server.services import secret_grants
+from prefect_platform.server.services import environments, run_environments, secret_grants
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
 from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
@@ -37,12 +37,19 @@ async def build(
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
     grant = await secret_grants.give(session, parts, attempt, version)
+    mark = settings.environment
+    stored = await environments.find(session, row.project_id, mark) if mark else None
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
         interpreter=settings.python.executable,
         python_version=settings.python.version,
-        environment={**grant.variables, **environment(parts.config, project.name, token)},
+        # What the platform sets counts more: a run that looked elsewhere for it could not report.
+        environment={
+            **(stored.variables if stored else {}),
+            **grant.variables,
+            **environment(parts.config, project.name, token),
+        },
         secrets=[*secrets(orchestrator, token), *grant.values],
         flow_run=FlowRun(
             id=attempt.run_id,
@@ -57,6 +64,8 @@ async def build(
         shared_directory=str(parts.config.data_dir / "shared"),
         attached_secrets=grant.attached,
         secret_files=grant.files,
+        wanted=run_environments.wanted(stored, mark, strict=settings.strict) if stored and mark else None,
+        builder=run_environments.builder(parts.config.environments),
     )
 
 

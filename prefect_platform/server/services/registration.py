@@ -75,7 +75,7 @@ async def _register(
             created=created,
             bundle_missing=True,
             deployment=deployment,
-            changes=version_changes.changes(previous, version),
+            changes=await version_changes.changes(session, previous, version),
             notes=[
                 *await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
                 *(await secret_grants.notes(session, project, request.environment)),

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import FlowRow, FlowVersionRow
-from prefect_platform.server.services import flows
+from prefect_platform.server.services import environments, flows
+from prefect_platform.wire import environment_changes
+from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import Code, Deployment, RegisterRequest, VersionSettings
 
 _NAMED_FILES = 5
@@ -29,14 +31,20 @@ async def previous(
     return (await session.scalars(others.order_by(FlowVersionRow.number.desc()).limit(1))).first()
 
 
-def changes(before: FlowVersionRow | None, after: FlowVersionRow) -> list[str]:
+async def changes(session: AsyncSession, before: FlowVersionRow | None, after: FlowVersionRow) -> list[str]:
     """What differs, one sentence a thing; nothing for the first version and for an unchanged one."""
     if before is None or before.id == after.id:
         return []
     return [
         *_code_changes(Code.model_validate(before.code), Code.model_validate(after.code)),
         *_settings(before, after),
+        *environment_changes.changes(await _environment(session, before), await _environment(session, after)),
     ]
+
+
+async def _environment(session: AsyncSession, version: FlowVersionRow) -> EnvironmentSpec | None:
+    mark = VersionSettings.model_validate(version.settings).environment
+    return await environments.find(session, version.project_id, mark) if mark else None
 
 
 def _code_changes(before: Code, after: Code) -> Iterator[str]:
@@ -72,7 +80,7 @@ def _settings(before: FlowVersionRow, after: FlowVersionRow) -> Iterator[str]:
     old = dict(_flat(VersionSettings.model_validate(before.settings).model_dump(mode="json")))
     new = dict(_flat(VersionSettings.model_validate(after.settings).model_dump(mode="json")))
     for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
+        if old.get(name) != new.get(name) and name != "environment":  # told by what it is made of
             yield f"{name}: {_worded(name, old.get(name))} -> {_worded(name, new.get(name))}"
 
 

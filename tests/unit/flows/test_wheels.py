@@ -1,0 +1,139 @@
+"""Wheels of what no index has: made of what is importable, installed again by a real uv."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from prefect_platform.distributions import scan
+from prefect_platform.flows.capture.captured import Entry
+from prefect_platform.flows.wheels import Wheels, wheels
+from tests.wheels import UV, environment
+
+
+def installed(site: Path, name: str, files: dict[str, str], direct_url: dict[str, object]) -> Path:
+    """What an installer leaves in `site-packages`."""
+    told = site / f"{name}-1.0.dist-info"
+    told.mkdir(parents=True)
+    content = {
+        **files,
+        f"{told.name}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{told.name}/WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{told.name}/INSTALLER": "uv",
+        f"{told.name}/direct_url.json": json.dumps(direct_url),
+    }
+    for file, text in content.items():
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_text(text)
+    (told / "RECORD").write_text("".join(f"{file},,\n" for file in [*content, "../../bin/tool"]))
+    return told
+
+
+def editable(site: Path, name: str, project: Path, **files: str) -> Path:
+    url = {"url": project.as_uri(), "dir_info": {"editable": True}}
+    return installed(site, name, {f"__editable__.{name}-1.0.pth": f"{project}\n", **files}, url)
+
+
+def made(site: Path) -> Wheels:
+    path = [str(site)]
+    return wheels(scan(path), path)
+
+
+def names(entry: Entry) -> set[str]:
+    assert isinstance(entry.content, bytes)
+    return {one for one in zipfile.ZipFile(io.BytesIO(entry.content)).namelist() if ".dist-info/" not in one}
+
+
+def test_an_editable_package_travels_with_what_its_folder_brings(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for file in ("mine/__init__.py", "mine/sub/a.py", "mine/data.csv", "mine/native.so", "tests/__init__.py",
+                 "setup.py", "other.py", "mine/.env", "mine/__pycache__/x.pyc"):  # fmt: skip
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text("X = 1\n")
+    (root / ".gitignore").write_text("*.so\n")
+    editable(tmp_path / "site", "mine", root)
+    [entry] = made(tmp_path / "site").entries
+    assert names(entry) == {"mine/__init__.py", "mine/sub/a.py", "mine/data.csv", "mine/native.so"}
+    assert entry.path.startswith(".wheels/mine-1.0-cp")
+
+
+def test_a_source_folder_and_a_package_of_another_name(tmp_path: Path) -> None:
+    src = tmp_path / "p" / "src"
+    (src / "one").mkdir(parents=True)
+    (src / "two.py").write_text("")
+    (src / "one" / "__init__.py").write_text("")
+    editable(tmp_path / "site", "called-otherwise", src)
+    [entry] = made(tmp_path / "site").entries
+    assert names(entry) == {"one/__init__.py", "two.py"}
+
+
+def test_an_import_hook_tells_where_its_packages_are(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "deep").mkdir(parents=True)
+    (tmp_path / "lib" / "deep" / "__init__.py").write_text("")
+    finder = f"MAPPING: dict[str, str] = {{'hooked': '{tmp_path}/lib/deep'}}\nNAMESPACES = {{}}\n"
+    url = {"url": tmp_path.as_uri(), "dir_info": {"editable": True}}
+    files = {
+        "__editable___hooked_1_0_finder.py": finder,
+        "__editable__.hooked-1.0.pth": "import x; x.install()\n",
+    }
+    installed(tmp_path / "site", "hooked", files, url)
+    [entry] = made(tmp_path / "site").entries
+    assert names(entry) == {"hooked/__init__.py"}
+
+
+def test_the_same_content_gives_the_same_bytes_and_another_content_others(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    (root / "mine.py").write_text("X = 1\n")
+    editable(tmp_path / "site", "mine", root)
+    first, again = made(tmp_path / "site").entries[0], made(tmp_path / "site").entries[0]
+    assert first == again
+    (root / "mine.py").write_text("X = 2\n")
+    assert made(tmp_path / "site").entries[0].sha256 != first.sha256
+
+
+def test_what_cannot_travel_is_told(tmp_path: Path) -> None:
+    editable(tmp_path / "site", "gone", tmp_path / "nowhere")
+    large = tmp_path / "large"
+    large.mkdir()
+    with (large / "large.py").open("wb") as file:
+        file.truncate(65 << 20)
+    editable(tmp_path / "site", "large", large)
+    told = made(tmp_path / "site")
+    assert told.entries == []
+    assert "gone 1.0 (editable) does not travel: what belongs to it is not found" in told.notes[0]
+    assert "large 1.0 (editable) does not travel: it is larger than 64 MiB" in told.notes[1]
+
+
+def test_what_an_index_or_an_address_has_does_not_travel(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    installed(site, "web", {"web.py": ""}, {"url": "https://h.example/w.whl", "archive_info": {}})
+    vcs = {"url": "https://h.example/r", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
+    installed(site, "repo", {"repo.py": ""}, vcs)
+    installed(site, "prefect_platform", {"x.py": ""}, {"url": "file:///p", "dir_info": {}})
+    assert made(site) == Wheels()
+
+
+def test_a_local_package_is_installed_again_as_it_was(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    files = {"local/__init__.py": "X = 7\n", "local/x.pyc": "", "local_data/a.txt": "a"}
+    told = installed(site, "local", files, {"url": "file:///gone/local-1.0.whl", "archive_info": {}})
+    (told / "entry_points.txt").write_text("[console_scripts]\nlocal = local:main\n")
+    [entry] = made(site).entries
+    assert names(entry) == {"local/__init__.py", "local_data/a.txt"}
+    assert isinstance(entry.content, bytes)
+    path = tmp_path / Path(entry.path).name
+    path.write_bytes(entry.content)
+    target = tmp_path / "target"
+    (tmp_path / "index").mkdir()
+    subprocess.run(
+        [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(target),
+         str(path)],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment(tmp_path / "index")}, check=True,
+    )  # fmt: skip
+    assert (target / "local" / "__init__.py").read_text() == "X = 7\n"
+    assert (target / "bin" / "local").exists()
