@@ -104,6 +104,7 @@ class Scene:
             self.parts.logs,
             self.parts.orchestrator,
             changes.get("clock", self.parts.clock),
+            results=self.parts.results,
         )
 
 
@@ -131,7 +132,16 @@ async def scene(
     database, clock = Database(url), clock or SystemClock()
     await migrate.upgrade(database)
     config = ServerConfig(data_dir=data_dir, runs=runs or RunSettings(scan_seconds=0.05))
-    parts = Parts(config, "inst", database, MemoryBlobs(), MemoryLogs(), MemoryOrchestrator(), clock)
+    parts = Parts(
+        config,
+        "inst",
+        database,
+        MemoryBlobs(),
+        MemoryLogs(),
+        MemoryOrchestrator(),
+        clock,
+        results=MemoryBlobs(),
+    )
     parts.machine.set(4.0, 8 * GIB)
     try:
         yield await _fill(parts)

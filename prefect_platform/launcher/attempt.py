@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine
+from prefect_platform.launcher import code, engine, results
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
@@ -63,6 +63,7 @@ class Attempt:
         self._signals = signals
         self._inherited = inherited
         self._promises = Promises(log.steps.promise)
+        self._results: Mapping[str, str] = spec.environment
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -101,6 +102,7 @@ class Attempt:
         modules = code.imports(spec.flow_run.entrypoint, place)
         interpreter = ask(spec.interpreter, modules, place, variables, shared)
         code.judge(self._promises, what, interpreter)
+        self._results = results.variables(spec.environment, interpreter, self._log.say)
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
 
@@ -130,7 +132,7 @@ class Attempt:
     def _start(self, place: Path, control: ControlChannel, output: Output) -> int:
         """Start the engine, and with it the threads that carry its output."""
         spec = self._spec
-        added = {**spec.environment, **control.environment, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        added = {**self._results, **control.environment, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
         start = engine.EngineStart(
             spec.interpreter,
             engine.arguments(spec.python_version),

@@ -14,6 +14,11 @@ from typing import Any, TypeVar
 
 Spec = TypeVar("Spec")
 
+RESULT_STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
+"""The variable of a run that names the platform's storage of results."""
+RESULT_COLLECTION = "prefect_platform.flows.results"
+"""The Prefect collection that an interpreter must have for it."""
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -28,6 +28,10 @@ PUT    /projects/{project}/members                  U
 POST   /projects/{project}/flows/register           U
 GET    /projects/{project}/flows                    U
 PUT    /projects/{project}/bundles/{code_digest}    U
+GET    /projects/{project}/results/{key}            UC
+HEAD   /projects/{project}/results/{key}            UC
+PUT    /projects/{project}/results/{key}            UC
+DELETE /projects/{project}/results/{key}            UC
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/versions                    U
