@@ -11,7 +11,7 @@ import requests
 from prefect_platform.client import faults
 from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
-from prefect_platform.errors import DigestMismatch, NotFound, TooLarge
+from prefect_platform.errors import DigestMismatch, TooLarge
 from prefect_platform.wire.results import StoredResult
 
 DIGEST_HEADER = "Content-SHA256"
@@ -55,13 +55,6 @@ class Results:
             except requests.RequestException as error:
                 broken = error
         raise faults.unreachable(self._transport.url, "with a whole result", broken)
-
-    def exists(self, project: str, key: str) -> bool:
-        try:
-            self._transport.call("HEAD", _place(project, key), NoneType)
-        except NotFound:
-            return False
-        return True
 
     def delete(self, project: str, key: str) -> None:
         """Delete a result. No-op if there is none."""

@@ -29,7 +29,6 @@ POST   /projects/{project}/flows/register           U
 GET    /projects/{project}/flows                    U
 PUT    /projects/{project}/bundles/{code_digest}    U
 GET    /projects/{project}/results/{key}            UC
-HEAD   /projects/{project}/results/{key}            UC
 PUT    /projects/{project}/results/{key}            UC
 DELETE /projects/{project}/results/{key}            UC
 GET    /flows/{flow_id}                             U

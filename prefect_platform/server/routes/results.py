@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from prefect_platform.errors import UsageError
@@ -21,7 +21,6 @@ Owner = Annotated[Caller, Depends(allow(TokenKind.USER, TokenKind.USER_CODE))]
 PLACE = "/projects/{project}/results/{key}"
 DIGEST_HEADER = "Content-SHA256"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TYPE = "application/octet-stream"
 
 
 @router.put(PLACE)
@@ -38,24 +37,14 @@ async def put(request: Request, caller: Owner, project: str, key: str) -> Stored
 async def get(request: Request, caller: Owner, project: str, key: str) -> StreamingResponse:
     """The bytes of a result, found to be those that were stored before the first of them is sent."""
     content = await results.open_(parts_of(request), caller, project, _key(key))
-    return StreamingResponse(content.data, headers=_headers(content.sha256, content.size), media_type=_TYPE)
-
-
-@router.head(PLACE, response_class=Response)
-async def head(request: Request, caller: Owner, project: str, key: str) -> Response:
-    """Whether there is such a result, with its size and digest. The bytes are not looked at."""
-    found = await results.find(parts_of(request), caller, project, _key(key))
-    return Response(headers=_headers(found.sha256, found.size), media_type=_TYPE)
+    headers = {DIGEST_HEADER: content.sha256, "Content-Length": str(content.size)}
+    return StreamingResponse(content.data, headers=headers, media_type="application/octet-stream")
 
 
 @router.delete(PLACE, status_code=204)
 async def delete(request: Request, caller: Owner, project: str, key: str) -> None:
     """Delete a result. No-op if there is none."""
     await results.delete(parts_of(request), caller, project, _key(key))
-
-
-def _headers(sha256: str, size: int) -> dict[str, str]:
-    return {DIGEST_HEADER: sha256, "Content-Length": str(size)}
 
 
 def _key(key: str) -> str:

@@ -68,7 +68,7 @@ async def _note(parts: Parts, row: ResultRow) -> str | None:
     """Let the key stand for the new bytes. Returns the digest of the old ones."""
     async with parts.database.session() as session:
         await _alone(session, parts, row.sha256)
-        found = await session.get(ResultRow, (row.project_id, row.key))
+        found = await session.get(ResultRow, (row.project_id, row.key), with_for_update=True)
         before = found.sha256 if found is not None else None
         await session.merge(row)
         await session.flush()
@@ -94,12 +94,6 @@ async def open_(parts: Parts, caller: Caller, project_name: str, key: str) -> Co
             "This result was altered where the platform stores it, so it is not given out. Run the task or "
             "flow again: that stores it anew."
         ) from error
-
-
-async def find(parts: Parts, caller: Caller, project_name: str, key: str) -> StoredResult:
-    """What a key stands for, without its bytes. NotFound: it stands for nothing."""
-    row = await _row(parts, caller, project_name, key)
-    return StoredResult(sha256=row.sha256, size=row.size)
 
 
 async def _row(parts: Parts, caller: Caller, project_name: str, key: str) -> ResultRow:
