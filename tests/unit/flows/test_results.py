@@ -16,7 +16,18 @@ from prefect_platform.flows.results import PlatformResults
 from prefect_platform.testing.live_server import LiveServer, live_server
 from prefect_platform.wire.results import CAPABILITIES, block_fields, block_type
 
-HOSTILE = ["a", "a/b", "../../etc/passwd", "ключ 🗝", "'\"; DROP", "%2e%2e/", "a\0b", "\ud800", "x" * 10_000, ""]
+HOSTILE = [
+    "a",
+    "a/b",
+    "../../etc/passwd",
+    "ключ 🗝",
+    "'\"; DROP",
+    "%2e%2e/",
+    "a\0b",
+    "\ud800",
+    "x" * 10_000,
+    "",
+]
 
 
 @pytest.fixture(scope="module")
