@@ -20,6 +20,8 @@ DEFAULT_PROJECT = "default"
 LABEL_TAG = "platform"
 STORAGE_TAG = "webhook-flow-storage"
 WORKER_TYPE = "platform"
+RESULTS_BLOCK = "platform-results"
+"""Slug of the Prefect block type that keeps results on the platform."""
 
 
 def new_id(kind: str) -> str:
@@ -32,6 +34,11 @@ def new_id(kind: str) -> str:
 def work_pool_name(installation_id: str) -> str:
     """The Prefect work pool of one installation."""
     return f"platform-{installation_id}"
+
+
+def results_block_name(installation_id: str, project: str) -> str:
+    """The Prefect block document of one project's results: several installations may share a Prefect."""
+    return f"{project}-{installation_id}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

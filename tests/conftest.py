@@ -110,6 +110,7 @@ async def parts(database: Database, tmp_path: Path) -> Parts:
         installation_id=await installation.prepare(config, database, clock),
         database=database,
         blobs=MemoryBlobs(),
+        results=MemoryBlobs(),
         logs=MemoryLogs(),
         orchestrator=MemoryOrchestrator(),
         clock=clock,

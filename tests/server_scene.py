@@ -106,6 +106,7 @@ class Scene:
             self.parts.orchestrator,
             changes.get("clock", self.parts.clock),
             self.parts.keyring,
+            results=self.parts.results,
         )
 
 
@@ -133,8 +134,17 @@ async def scene(
     database, clock = Database(url), clock or SystemClock()
     await migrate.upgrade(database)
     config = ServerConfig(data_dir=data_dir, runs=runs or RunSettings(scan_seconds=0.05))
-    stores = MemoryBlobs(), MemoryLogs(), MemoryOrchestrator()
-    parts = Parts(config, "inst", database, *stores, clock, MemoryKeyring())
+    parts = Parts(
+        config,
+        "inst",
+        database,
+        MemoryBlobs(),
+        MemoryLogs(),
+        MemoryOrchestrator(),
+        clock,
+        MemoryKeyring(),
+        results=MemoryBlobs(),
+    )
     parts.machine.set(4.0, 8 * GIB)
     try:
         yield await _fill(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -24,6 +25,7 @@ from prefect_platform.agent.platform import Platform
 from prefect_platform.agent.prefect_api import PrefectApi
 from prefect_platform.agent.prefect_http import PrefectHttp, open_http
 from prefect_platform.agent.problems import Problems
+from prefect_platform.agent.results_block import ResultsBlock
 from prefect_platform.agent.running import Running
 from prefect_platform.agent.wake import Bell, Events
 from prefect_platform.errors import PlatformError, Unavailable, UsageError
@@ -86,17 +88,19 @@ class PlatformAgent:
         async with open_http() as http:
             prefect_http = PrefectHttp(http)
             try:
-                await self._serve(PrefectApi(prefect_http))
+                await self._serve(PrefectApi(prefect_http), ResultsBlock(prefect_http))
             finally:
                 await prefect_http.drain()
 
-    async def _serve(self, api: PrefectApi) -> None:
+    async def _serve(self, api: PrefectApi, results: ResultsBlock) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_reporting)
             agent = await self._insist("platform", lambda: self._platform.report(self._report()))
             pool = await self._insist("platform", self._platform.work_pool)
             self._check_pool(pool.name)
             pool_id = await self._insist("prefect", lambda: api.serve_pool(pool.name, pool.base_job_template))
+            keep_results = partial(self._keep_results, results, pool.results_block, agent.project)
+            await keep_results()
             served = Pool(pool.name, self._queues)
             self._pickup = pickup = Pickup(
                 agent, served, api, self._platform, self.problems, tasks, self._got, limit=self._room
@@ -121,8 +125,15 @@ class PlatformAgent:
             tasks.start_soon(events.listen, pool_id)
             tasks.start_soon(self._keep_working)
             tasks.start_soon(self._keep_sweeping, Adoption(agent.id, api, self._platform, pickup))
+            tasks.start_soon(self._keep_doing, keep_results)
             tasks.start_soon(self._keep_present, pickup)
             await self._keep_looking(pickup)
+
+    async def _keep_results(self, block: ResultsBlock, name: str, project: str) -> None:
+        """Before the first run is taken, and again and again: runs that do not find the block fail."""
+        if name:
+            with self.problems.watch("results"):
+                await self._insist("prefect", lambda: block.keep(name, project))
 
     def _check_pool(self, name: str) -> None:
         if self._asked_pool not in (None, name):
@@ -234,6 +245,11 @@ class PlatformAgent:
                 await self._cancellation.sweep(self._pool_name)
                 await adoption.sweep(self._pool_name)
             await anyio.sleep(self._sweep_seconds)
+
+    async def _keep_doing(self, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await anyio.sleep(self._sweep_seconds)
+            await act()
 
     def _start(self, subject: str, act: Callable[[], Awaitable[None]]) -> None:
         """Do something beside the loops; what fails is done again by the next sweep."""

@@ -101,10 +101,16 @@ def connect(url: str | None = None, token: str | None = None, project: str | Non
     """
     from prefect_platform.client.api import PlatformClient
 
+    settings = signed_in(url, token, project)
+    return PlatformClient(settings.url, settings.token, project=settings.project)
+
+
+def signed_in(url: str | None = None, token: str | None = None, project: str | None = None) -> Settings:
+    """What `resolve` finds, with a token. Raises what `connect` raises."""
     settings = resolve(url, token, project)
     if settings.token is None:
         raise NotSignedIn(
             f"There is no token for {settings.url}. Sign in with `prefect-platform login {settings.url}`, "
             f"or set {TOKEN}."
         )
-    return PlatformClient(settings.url, settings.token, project=settings.project)
+    return settings

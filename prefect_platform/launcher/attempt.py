@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine, start_script
+from prefect_platform.launcher import code, engine, results, start_script
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
@@ -74,6 +74,8 @@ class Attempt:
         self._children: list[Forked] = []
         """Forked in advance: the start script if there is one, and the engine last."""
         self._script: StartScript | None = None
+        self._given: Mapping[str, str] = spec.environment
+        """Variables that the run is given, as far as its interpreter can make use of them."""
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -131,7 +133,7 @@ class Attempt:
     def _variables(self, place: Path, **added: str) -> dict[str, str]:
         """Variables of the start script and, with a few that are added, of the engine."""
         spec = self._spec
-        given = {**spec.environment, **added, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        given = {**self._given, **added, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
         found = engine.environment(self._inherited, given, spec.flow_run, place)
         return found if spec.wanted is None else {**found, **variables(self._interpreter, found.get("PATH"))}
 
@@ -148,6 +150,7 @@ class Attempt:
         code.judge(self._promises, what, interpreter)
         if spec.wanted is not None and spec.wanted.start_script is not None:
             self._log.more(start_script.SOURCE)
+        self._given = results.variables(spec.environment, interpreter, self._log.say)
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
 

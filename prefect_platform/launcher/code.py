@@ -32,7 +32,7 @@ def _roots(file: Path) -> Iterator[str]:
     """What the top of a module imports, come what may: not in a function, not under `if` or `try`."""
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):  # the last two: nested too deep
         return
     for node in tree.body:
         if isinstance(node, ast.Import):

@@ -22,7 +22,7 @@ ASK_SECONDS = 60.0
 TAIL = 500
 
 QUESTION = """
-import importlib.util, json, os, platform, sys
+import importlib.metadata, importlib.util, json, os, platform, sys
 def found(name):
     try:
         return importlib.util.find_spec(name) is not None
@@ -31,7 +31,8 @@ def found(name):
 sys.path[0] = os.getcwd()
 missing = [name for name in sys.argv[1:] if not found(name)]
 told = {"version": platform.python_version(), "implementation": platform.python_implementation(),
-        "path": [os.path.abspath(one) for one in sys.path[1:]], "missing": missing}
+        "path": [os.path.abspath(one) for one in sys.path[1:]], "missing": missing,
+        "collections": [one.value for one in importlib.metadata.entry_points(group="prefect.collections")]}
 sys.stdout.write(json.dumps(told))
 """
 
@@ -48,6 +49,8 @@ class Interpreter:
     """Where it imports from, in order, without the working directory."""
     missing: Sequence[str]
     """Modules that were asked for and that it does not find."""
+    collections: Sequence[str]
+    """Modules that Prefect loads there by itself, for their blocks."""
 
 
 def ask(
@@ -93,11 +96,11 @@ def _ask(
             timeout=ASK_SECONDS, check=True, start_new_session=True,
         )  # fmt: skip
         told = json.loads(answer.stdout)
-        return Interpreter(executable, told["version"], told["implementation"], told["path"], told["missing"])
+        return Interpreter(executable, **told)
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip()[-TAIL:]
         raise EngineFault(f"The interpreter {executable} does not start: {said or error}.") from error
-    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError) as error:
+    except (OSError, subprocess.TimeoutExpired, ValueError, TypeError) as error:
         raise EngineFault(f"The interpreter {executable} could not be asked what it is: {error}.") from error
 
 

@@ -13,6 +13,8 @@ from prefect_platform.errors import UsageError
 PREFIX = "PREFECT_PLATFORM_"
 DATABASE_FILE = "platform.db"
 """In the data directory, where no other database is named."""
+RESULTS_DIRECTORY = "stored-results"
+"""In the data directory. `results` beside it is where runs keep theirs that cannot use the platform's."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class LimitSettings:
     bundle_bytes: int = 1 << 30
     log_cap_bytes: int = 4 << 30
     """Per source; past it a marker says how much was left out."""
+    result_bytes: int = 1 << 30
+    """Largest result of a task or flow."""
+    result_days: int = 30
+    """A result that was neither written nor read for so long is deleted."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         limits=LimitSettings(
             bundle_bytes=whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
             log_cap_bytes=whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
+            result_bytes=whole("RESULT_BYTES", LimitSettings.result_bytes),
+            result_days=whole("RESULT_DAYS", LimitSettings.result_days),
         ),
         environments=EnvironmentSettings(
             uv=text("UV"),

@@ -99,3 +99,14 @@ class BlobStoreContract:
         await store.delete(DIGEST)
         await store.delete(DIGEST)
         assert await store.size(DIGEST) is None
+
+    @pytest.mark.asyncio
+    async def test_names_are_those_of_the_blobs_that_are_there(self, store: BlobStore) -> None:
+        assert [name async for name in store.names()] == []
+        for data in (b"", b"x", DATA):
+            await store.put(hashlib.sha256(data).hexdigest(), stream(data), LIMIT)
+        with pytest.raises(DigestMismatch):
+            await store.put("0" * 64, stream(DATA), LIMIT)
+        await store.delete(DIGEST)
+        there = {hashlib.sha256(data).hexdigest() for data in (b"", b"x")}
+        assert {name async for name in store.names()} == there

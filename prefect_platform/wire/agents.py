@@ -41,3 +41,5 @@ class WorkPool(Answer):
 
     name: str
     base_job_template: dict[str, object]
+    results_block: str = ""
+    """Name of the block document through which runs find the storage of their results."""

@@ -17,6 +17,11 @@ from prefect_platform.distributions import Distribution
 
 Spec = TypeVar("Spec")
 
+RESULT_STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
+"""The variable of a run that names the platform's storage of results."""
+RESULT_COLLECTION = "prefect_platform.flows.results"
+"""The Prefect collection that an interpreter must have for it."""
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -30,6 +30,9 @@ GET    /projects/{project}/flows                    U
 PUT    /projects/{project}/bundles/{code_digest}    U
 GET    /projects/{project}/environments                U
 GET    /projects/{project}/environments/{fingerprint}  U
+GET    /projects/{project}/results/{key}            UC
+PUT    /projects/{project}/results/{key}            UC
+DELETE /projects/{project}/results/{key}            UC
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/versions                    U

@@ -14,7 +14,7 @@ from prefect_platform.backends.base import Backend
 from prefect_platform.errors import UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.app.housekeeping import housekeeping
-from prefect_platform.server.config import DATABASE_FILE, ServerConfig
+from prefect_platform.server.config import DATABASE_FILE, RESULTS_DIRECTORY, ServerConfig
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
@@ -79,6 +79,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         installation_id=await installation.prepare(config, database, clock),
         database=database,
         blobs=given.blobs or FileBlobs(config.data_dir / "bundles"),
+        results=FileBlobs(config.data_dir / RESULTS_DIRECTORY),
         logs=given.logs or FileLogs(config.data_dir / "logs"),
         orchestrator=orchestrator,
         clock=clock,

@@ -20,14 +20,15 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 ANY = ("", "0.0.0.0", "::")  # noqa: S104 - listened on, never called
 
 _BUNDLE = re.compile(rf"{PREFIX}/projects/[^/]+/bundles/[^/]+")
+_RESULT = re.compile(rf"{PREFIX}/projects/[^/]+/results/[^/]+")
 _APPEND = re.compile(rf"{PREFIX}/workloads/[^/]+/logs/[^/]+")
 
 
 def is_raw(method: str, path: str) -> bool:
     """Whether the body is bytes to be stored and not JSON."""
-    return (method == "PUT" and _BUNDLE.fullmatch(path) is not None) or (
-        method == "PATCH" and _APPEND.fullmatch(path) is not None
-    )
+    if method == "PUT":
+        return _BUNDLE.fullmatch(path) is not None or _RESULT.fullmatch(path) is not None
+    return method == "PATCH" and _APPEND.fullmatch(path) is not None
 
 
 class Guard:
@@ -86,7 +87,10 @@ class Guard:
     def _limit(self, method: str, path: str) -> int:
         if not is_raw(method, path):
             return self._config.limits.body_bytes
-        return self._config.limits.bundle_bytes if method == "PUT" else MAX_APPEND_BYTES
+        if method == "PATCH":
+            return MAX_APPEND_BYTES
+        limits = self._config.limits
+        return limits.result_bytes if _RESULT.fullmatch(path) else limits.bundle_bytes
 
 
 def _check_address(scope: Scope) -> None:

@@ -1,4 +1,5 @@
-"""What has to be thrown away now and then: unconfirmed versions, unused bundles, old kept answers."""
+"""What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old
+kept answers."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from prefect_platform.server.services import bundles, idempotency, registration
+from prefect_platform.server.services import bundles, idempotency, registration, results
 from prefect_platform.server.services.parts import Parts
 
 FIRST_SECONDS = 60.0
@@ -44,6 +45,10 @@ async def sweep(parts: Parts) -> None:
     """One round."""
     versions = await registration.reap(parts)
     unused = await bundles.reap(parts)
+    forgotten = await results.reap(parts)
     answers = await idempotency.sweep(parts)
-    if versions or unused or answers:
-        _log.info("removed %d unconfirmed versions, %d bundles, %d kept answers", versions, unused, answers)
+    if versions or unused or forgotten or answers:
+        _log.info(
+            "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers",
+            versions, unused, forgotten, answers,
+        )  # fmt: skip

@@ -333,7 +333,7 @@ class ResultRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime] = mapped_column(Instant)
     """When it was last written or read: what is not used for long is deleted."""
-    __table_args__ = (Index("ix_results_used_at", "used_at"),)
+    __table_args__ = (Index("ix_results_used_at", "used_at"), Index("ix_results_sha256", "sha256"))
 
 
 class AgentRow(Base):

@@ -54,6 +54,6 @@ async def get_work(
 
 
 @router.get("/agents/self/work-pool")
-async def work_pool(parts: PartsHere, _caller: Self) -> WorkPool:
+async def work_pool(parts: PartsHere, caller: Self) -> WorkPool:
     """The Prefect work pool that the calling agent serves, as it should be."""
-    return agents.work_pool(parts)
+    return await agents.work_pool(parts, caller)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import NotFound
-from prefect_platform.names import new_id, work_pool_name
+from prefect_platform.names import new_id, results_block_name, work_pool_name
 from prefect_platform.server.db.tables import AgentRow, ProjectRow
 from prefect_platform.server.services import projects, tokens
 from prefect_platform.server.services.callers import Caller
@@ -72,9 +72,16 @@ async def _self(session: AsyncSession, caller: Caller) -> AgentRow:
     return row
 
 
-def work_pool(parts: Parts) -> WorkPool:
+async def work_pool(parts: Parts, caller: Caller) -> WorkPool:
     """The Prefect work pool of this installation, with the form for what a deployment may set."""
-    return WorkPool(name=work_pool_name(parts.installation_id), base_job_template=base_job_template())
+    async with parts.database.reader() as session:
+        row = await _self(session, caller)
+        owner = await projects.reachable(session, caller, row.project_id)
+    return WorkPool(
+        name=work_pool_name(parts.installation_id),
+        base_job_template=base_job_template(),
+        results_block=results_block_name(parts.installation_id, owner.name),
+    )
 
 
 def _view(row: AgentRow, owner: ProjectRow) -> Agent:

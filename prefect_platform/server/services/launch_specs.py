@@ -11,12 +11,13 @@ import base64
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, InternalError
+from prefect_platform.names import RESULTS_BLOCK, results_block_name
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
 from prefect_platform.server.services import environments, run_environments, secret_grants
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
-from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
+from prefect_platform.wire.launch import RESULT_STORAGE, Bundle, FlowRun, LaunchSpec, LogSettings
 
 PREFECT_LOG_SECONDS = 0.2
 """How often a run sends its records to Prefect, for who reads them in Prefect's own page."""
@@ -48,7 +49,7 @@ async def build(
         environment={
             **(stored.variables if stored else {}),
             **grant.variables,
-            **environment(parts.config, project.name, token),
+            **environment(parts.config, parts.installation_id, project.name, token),
         },
         secrets=[*secrets(orchestrator, token), *grant.values],
         flow_run=FlowRun(
@@ -69,15 +70,17 @@ async def build(
     )
 
 
-def environment(config: ServerConfig, project: str, token: str) -> dict[str, str]:
+def environment(config: ServerConfig, installation_id: str, project: str, token: str) -> dict[str, str]:
     """Variables of the engine.
 
-    Results stay in a place of the project, so that a cached task is found by its next run.
+    Results are kept by the platform, for every run of the project on any machine. A launcher whose
+    interpreter has no way to them takes that variable out: then they stay in a place of the project here.
     """
     found = {
         "PREFECT_API_URL": config.orchestrator.url,
         "PREFECT_UI_URL": config.orchestrator.pages,
         "PREFECT_HOME": str(config.data_dir / "prefect-runs"),
+        RESULT_STORAGE: f"{RESULTS_BLOCK}/{results_block_name(installation_id, project)}",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(config.data_dir / "results" / project),
         "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": str(PREFECT_LOG_SECONDS),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",

@@ -103,5 +103,7 @@ class Parts:
     machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)
     """By hash of the secret; filled and emptied by `services.tokens` alone."""
+    results: BlobStore = field(kw_only=True)
+    """Results of tasks and flows, apart from the bundles: neither is ever looked for in the other's place."""
     log_activity: LogActivity = field(default_factory=LogActivity)
     """Who watches which log, and what appends need to know; kept by `services.logs`."""

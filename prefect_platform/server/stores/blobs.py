@@ -34,3 +34,7 @@ class BlobStore(Protocol):
     async def delete(self, sha256: str) -> None:
         """Forget a blob. No-op if it is absent."""
         ...
+
+    def names(self) -> AsyncIterator[str]:
+        """The digest of every blob, in no order; those that come or go meanwhile may be missing."""
+        ...

@@ -66,6 +66,12 @@ class FileBlobs:
     async def delete(self, sha256: str) -> None:
         await asyncio.to_thread(self._place(sha256).unlink, missing_ok=True)
 
+    async def names(self) -> AsyncIterator[str]:
+        for first in await asyncio.to_thread(_names_in, self.directory):
+            for name in await asyncio.to_thread(_names_in, self.directory / first):
+                if _SHA256.fullmatch(name):
+                    yield name
+
     def _place(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
             raise UsageError(f"{foreign(sha256)!r} is not a SHA-256 in lowercase hexadecimal.")
@@ -99,6 +105,13 @@ async def _receive(partial: Path, sha256: str, data: AsyncIterator[bytes], limit
         _verify(sha256, digest.hexdigest(), "came with other bytes: send it again")
         await asyncio.to_thread(os.fsync, file.fileno())
     return size
+
+
+def _names_in(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)  # noqa: PTH208 - names are all that is wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _create(partial: Path) -> BinaryIO:

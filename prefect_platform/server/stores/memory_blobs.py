@@ -36,6 +36,10 @@ class MemoryBlobs:
     async def delete(self, sha256: str) -> None:
         self.blobs.pop(sha256, None)
 
+    async def names(self) -> AsyncIterator[str]:
+        for sha256 in list(self.blobs):
+            yield sha256
+
 
 def _verify(sha256: str, data: bytes | bytearray) -> None:
     have = hashlib.sha256(data).hexdigest()

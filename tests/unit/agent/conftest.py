@@ -36,6 +36,7 @@ def an_attempt() -> Callable[..., Attempt]:
             "transitions": [],
             "end": None if end is None else EndReport(**(empty | end)),
             "cancel_requested_by": None,
+            "promises": None,
         }
         return Attempt(
             id=f"at-{number}",

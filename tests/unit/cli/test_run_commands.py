@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 import threading
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from prefect_platform.cli.main import main
 from prefect_platform.client.logs import Logs
 from prefect_platform.testing.embedded import until
 from prefect_platform.wire.flows import RunRequest
@@ -99,6 +102,42 @@ def test_a_finished_run_shows_its_timeline_and_seals(platform: Scene, run: Run, 
     data = json.loads(platform.type("run", "show", run.id, "--json").stdout)
     assert data["run"]["status"] == Status.SUCCEEDED
     assert {log["source"] for log in data["logs"]} == {"flow", "launcher"}
+
+
+PROMISES = [
+    {"name": "size", "kept": True, "summary": "1 core and 1 GiB, as asked for."},
+    {
+        "name": "code",
+        "kept": False,
+        "summary": "2 files, but /opt/python does not find what it imports: pandas.",
+        "differences": ["module pandas: not found"],
+    },
+]
+
+
+def test_a_run_shows_its_promises_in_plain_text_where_nobody_sees_colours(
+    platform: Scene, run: Run, launched: Launched
+) -> None:
+    assert "kept" not in platform.type("run", "show", run.id).stdout, "nothing was looked at yet"
+    launched.call("POST", "promises", json={"promises": PROMISES})
+    lines = platform.type("run", "show", run.id).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.split()[:2] == ["size", "kept"])
+    assert lines[at].endswith("1 core and 1 GiB, as asked for.")
+    assert lines[at + 1].split()[:2] == ["code", "broken"]
+    assert lines[at + 2].strip() == "module pandas: not found"
+    assert "\x1b" not in "".join(lines)
+    data = json.loads(platform.type("run", "show", run.id, "--json").stdout)
+    shown = data["run"]["attempt_list"][0]["workload"]["promises"]
+    assert [(one["name"], one["kept"]) for one in shown] == [("size", True), ("code", False)]
+
+
+def test_a_broken_promise_is_red_where_colours_are_seen(
+    platform: Scene, run: Run, launched: Launched
+) -> None:
+    launched.call("POST", "promises", json={"promises": PROMISES})
+    shown = CliRunner().invoke(main, ["run", "show", run.id], env=platform.environment, color=True).stdout
+    assert click.style("broken", fg="red", bold=True) in shown
+    assert click.style("kept  ", fg="green") in shown
 
 
 def test_runs_are_listed_by_flow_and_status(platform: Scene, run: Run, launched: Launched) -> None:

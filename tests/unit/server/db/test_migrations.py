@@ -18,7 +18,7 @@ from prefect_platform.server.db.engine import Database
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
-    "v0002_the_six_promises.py": "b172f655701fd3eba283bac8b2afde46a23e000e5ca5c2d97a25fa4a02aeab90",
+    "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

@@ -120,8 +120,9 @@ async def test_an_agent_reports_itself(stage: Scene) -> None:
 
 
 async def test_the_work_pool_is_the_installations(stage: Scene) -> None:
-    pool = agents.work_pool(stage.parts)
+    pool = await agents.work_pool(stage.parts, stage.agent)
     assert pool.name == "platform-inst"
+    assert pool.results_block == "default-inst", "of the agent's project, in this installation"
     assert set(pool.base_job_template) == {"job_configuration", "variables"}
 
 

@@ -167,12 +167,13 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
         data_dir=Path("/data"),
         orchestrator=OrchestratorSettings("http://prefect:4200/api", auth_string="admin:secret"),
     )
-    found = launch_specs.environment(config, "default", "pp_code_x")
+    found = launch_specs.environment(config, "in-1", "default", "pp_code_x")
     assert found["PREFECT_API_URL"] == "http://prefect:4200/api"
     assert found["PREFECT_UI_URL"] == "http://prefect:4200/v2", "the engine prints the run's page below it"
     assert found["PREFECT_API_AUTH_STRING"] == "admin:secret"
     assert found["PREFECT_HOME"] == "/data/prefect-runs"
     assert "PYTHONUNBUFFERED" not in found, "a stream without a buffer loses the rest of a partial write"
+    assert found["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == "platform-results/default-in-1"
     assert found["PREFECT_RESULTS_LOCAL_STORAGE_PATH"] == "/data/results/default"
     encoded = base64.b64encode(b"admin:secret").decode()
     assert launch_specs.authorization(config.orchestrator) == f"Basic {encoded}"

@@ -105,3 +105,4 @@ def _results() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_results_project_id"),
     )
     op.create_index("ix_results_used_at", "results", ["used_at"])
+    op.create_index("ix_results_sha256", "results", ["sha256"])
