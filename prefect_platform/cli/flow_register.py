@@ -28,6 +28,8 @@ from prefect_platform.cli.parameters import param_option, parameters
 @click.option("--work-queue", "work_queue_name", help="Queue of the platform's work pool.")
 @click.option("--grace", "grace_seconds", type=float, metavar="SECONDS",
               help="Time a run has to end after it is cancelled; by default 30.")  # fmt: skip
+@click.option("--size", help="Of the catalogue; `prefect-platform size list` shows them.")
+@click.option("--gpu", metavar="COUNT|TYPE|MEMORY", help="Such as 1, A100:2, 24GB.. or 40GB..80GB:2.")
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:

@@ -11,6 +11,7 @@ from prefect_platform.client.logs import Logs
 from prefect_platform.client.projects import Projects
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
+from prefect_platform.client.sizes import Sizes
 from prefect_platform.client.tokens import Tokens
 from prefect_platform.client.transport import Transport
 from prefect_platform.names import DEFAULT_PROJECT
@@ -43,6 +44,7 @@ class PlatformClient:
         self.attempts = Attempts(self.transport)
         self.projects = Projects(self.transport)
         self.tokens = Tokens(self.transport)
+        self.sizes = Sizes(self.transport)
 
     def __enter__(self) -> Self:
         return self

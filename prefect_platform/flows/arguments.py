@@ -15,14 +15,16 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
+from prefect_platform.flows import sizing
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
+from prefect_platform.flows.sizing import Sizing
 from prefect_platform.names import nearest
 
 _BANNED = "/%&><"
 _PLATFORMS = {
     "work_pool_name": "the platform chooses the work pool",
     "job_variables": "the platform sets the job variables",
-    "image": "runs start with the interpreter that registered",
+    "image": "runs start with the interpreter that registered; on Kubernetes, run=KubernetesRun(image=...)",
     "build": "the platform takes the code as it is; there is no image to build",
     "push": "the platform takes the code as it is; there is no image to push",
     "entrypoint_type": "the platform finds the entrypoint",
@@ -33,7 +35,7 @@ _PLATFORMS = {
 KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
-    "enforce_parameter_schema", "work_queue_name", "grace_seconds",
+    "enforce_parameter_schema", "work_queue_name", "grace_seconds", *sizing.KNOWN,
 )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ class Options:
     enforce_parameter_schema: bool = True
     work_queue_name: str | None = None
     grace_seconds: float = 30.0
+    sizing: Sizing = field(default_factory=Sizing)
 
 
 def check_flow(flow: object) -> Flow[..., Any]:
@@ -111,6 +114,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         is not False,
         work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
         grace_seconds=_grace(given.get("grace_seconds")),
+        sizing=sizing.check_sizing(given),
     )
 
 

@@ -27,7 +27,9 @@ from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
+from prefect_platform.flows.run_config import KubernetesRun
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
+from prefect_platform.flows.sizing import warn_of_old
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.wire.flows import (
     CodeKind,
@@ -67,6 +69,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
     enforce_parameter_schema: bool | None = None,
     work_queue_name: str | None = None,
     grace_seconds: float | None = None,
+    size: str | None = None,
+    gpu: int | str | None = None,
+    run: KubernetesRun | None = None,
+    instance_size: str | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -86,6 +92,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
         description, version: By default the flow's docstring, and the platform's version number.
         paused: Whether its schedules rest; by default as it is.
         grace_seconds: Time a run has to end after it is cancelled; 30 by default.
+        size: Name of a size of the catalogue, such as `"large"`; `describe_sizes()` shows them.
+        gpu: A count, a type or memory: `1`, `"A100:2"`, `"24GB.."`; in place of what the size has.
+        run: `KubernetesRun(timeout="2h", ...)`, for who wants to say more than a size.
+        instance_size: The old name of `size`.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -95,6 +105,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
     check_unknown(unknown)
     found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
     options = check_options(found, given)
+    warn_of_old(given, stacklevel=2)
     client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
         return _Call(found, module, options, client, client.project, Path(directory)).run()
@@ -141,7 +152,9 @@ class _Call:
             flow_name=self.flow.name,
             deployment_name=self.options.name,
             code=captured.code(),
-            settings=VersionSettings(python=python, grace_seconds=self.options.grace_seconds),
+            settings=VersionSettings(
+                python=python, grace_seconds=self.options.grace_seconds, **self.options.sizing.settings()
+            ),
         )
         return self.client.flows.register(project.name, request)
 

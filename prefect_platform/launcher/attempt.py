@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine
+from prefect_platform.launcher import code, engine, gpu, size
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
@@ -21,6 +21,7 @@ from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit, end_leftovers
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import Bundle, LaunchSpec
 
@@ -97,12 +98,16 @@ class Attempt:
         """Compare what is here with what was asked for; nothing of the user's runs before this."""
         spec = self._spec
         shared = Path(spec.shared_directory) if spec.shared_directory else None
-        variables = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
+        added = {**spec.environment, **gpu.variables(spec)}
+        variables = engine.environment(self._inherited, added, spec.flow_run, place)
         modules = code.imports(spec.flow_run.entrypoint, place)
         interpreter = ask(spec.interpreter, modules, place, variables, shared)
         code.judge(self._promises, what, interpreter)
+        size.judge(self._promises, spec, *size.look())
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
+        if found := gpu.check(self._promises, spec, place, variables):
+            self._log.say(f"The run has {found}.")
 
     def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> str:
         """Fetch and unpack the code. Returns what it is, for people."""
@@ -118,19 +123,28 @@ class Attempt:
         """Start the engine and stay with it until nothing below it is left."""
         control = ControlChannel(selector, lambda: self._log.steps.add("running"))
         memory = TreeMemory(self._spec.memory_bytes)
-        watch = Watch(selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say)
+        deadline = Deadline(self._spec.timeout_seconds)
+        watch = Watch(
+            selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say, deadline
+        )
         output = Output(self._log.flow)
         pid = self._start(place, control, output)
         ended = watch.until_end(pid)
         self._log.steps.add("engine-ended")
         self._drain(output)
         control.close()
-        return self._end(ended, watch, control, memory)
+        timed_out = deadline.sentence if watch.timed_out else None
+        return self._end(ended, watch, control, memory, timed_out)
 
     def _start(self, place: Path, control: ControlChannel, output: Output) -> int:
         """Start the engine, and with it the threads that carry its output."""
         spec = self._spec
-        added = {**spec.environment, **control.environment, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        added = {
+            **spec.environment,
+            **gpu.variables(spec),
+            **control.environment,
+            "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id,
+        }
         start = engine.EngineStart(
             spec.interpreter,
             engine.arguments(spec.python_version),
@@ -161,7 +175,9 @@ class Attempt:
             )
         self._log.steps.add("drained")
 
-    def _end(self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory) -> End:
+    def _end(
+        self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory, timed_out: str | None
+    ) -> End:
         facts = Circumstances(
             exit=ended,
             began=control.was_connected,
@@ -170,6 +186,7 @@ class Attempt:
             killed=watch.killed,
             out_of_memory=None if watch.killed else memory.out_of_memory(ended),
             tail=self._log.flow.tail,
+            timed_out=timed_out,
         )
         receipt = control.receipt or {}
         return End(

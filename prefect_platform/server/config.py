@@ -87,6 +87,8 @@ class ServerConfig:
     """SQLAlchemy URL; by default SQLite in the data directory."""
     backend: str = "local"
     """`local` or `memory`."""
+    sizes_file: Path | None = None
+    """The operator's catalogue of sizes (YAML); by default the one that ships."""
     allowed_hosts: tuple[str, ...] = ()
     """Values of the Host header that are answered, beside the loopback names with our port."""
     allowed_origins: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         url=text("PUBLIC_URL"),
         database_url=text("DATABASE_URL"),
         backend=text("BACKEND", "local"),
+        sizes_file=Path(text("SIZES")).expanduser().absolute() if text("SIZES") else None,
         allowed_hosts=several("ALLOWED_HOSTS"),
         allowed_origins=several("ALLOWED_ORIGINS"),
         orchestrator=OrchestratorSettings(

@@ -18,7 +18,7 @@ from prefect_platform.server.config import DATABASE_FILE, ServerConfig
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.services import idempotency, installation
+from prefect_platform.server.services import catalogue, idempotency, installation
 from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
@@ -59,6 +59,7 @@ async def lifespan(app: FastAPI, config: ServerConfig, given: Given) -> AsyncIte
 
 async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> Parts:
     clock = given.clock or SystemClock()
+    sizes = catalogue.load(config.sizes_file)  # a bad one is refused before anything is opened
     database = given.database
     if database is None:
         if not config.database_url:
@@ -78,6 +79,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         logs=given.logs or FileLogs(config.data_dir / "logs"),
         orchestrator=orchestrator,
         clock=clock,
+        catalogue=sizes,
     )
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)

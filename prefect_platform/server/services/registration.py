@@ -15,7 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
-from prefect_platform.server.services import bundles, flows, projects, version_changes, versions
+from prefect_platform.server.services import (
+    bundles,
+    flows,
+    projects,
+    run_options,
+    sizes,
+    version_changes,
+    versions,
+)
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import ConfirmRequest, Flow, RegisterAnswer, RegisterRequest, VersionStatus
@@ -35,7 +43,12 @@ def identity(project: str, flow_name: str, orchestrator_url: str) -> str:
 async def register(
     parts: Parts, caller: Caller, project_name: str, request: RegisterRequest
 ) -> RegisterAnswer:
-    """Find or make the flow and its version, and say what differs and what is still needed."""
+    """Find or make the flow and its version, and say what differs and what is still needed.
+
+    Raises:
+        RegistrationError: its size or its GPUs cannot be had here.
+    """
+    sizes.check(parts, request.settings)
     for left in range(_TRIES, 0, -1):
         try:
             answer = await _register(parts, caller, project_name, request)
@@ -67,7 +80,10 @@ async def _register(
             bundle_missing=True,
             deployment=deployment,
             changes=version_changes.changes(previous, version),
-            notes=await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
+            notes=[
+                *await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
+                *run_options.notes(parts, request.settings),
+            ],
         )
 
 
