@@ -1,8 +1,8 @@
 """The promise of the GPU: the run's own interpreter, with the run's own variables, asks the driver.
 
 A device that is there and cannot be used costs hours if nobody looks. So where GPUs were asked for, CUDA's
-driver is started in a process of its own, and says which devices it gives; less than was given to the run ends
-the attempt before user code.
+driver is started in a process of its own, and says which devices it gives; less than was given to the
+run ends the attempt before user code.
 """
 
 from __future__ import annotations
@@ -78,7 +78,11 @@ def variables(spec: LaunchSpec) -> dict[str, str]:
 
 
 def check(
-    promises: Promises, spec: LaunchSpec, directory: Path, environment: Mapping[str, str]
+    promises: Promises,
+    spec: LaunchSpec,
+    directory: Path,
+    environment: Mapping[str, str],
+    seconds: float = ASK_SECONDS,
 ) -> str | None:
     """Keep or break the promise; what was found, for the log, where GPUs were asked for.
 
@@ -88,7 +92,7 @@ def check(
     if spec.gpu is None:
         promises.keep("gpu", "None was asked for.")
         return None
-    told = ask(spec.interpreter, directory, environment)
+    told = ask(spec.interpreter, directory, environment, seconds)
     missing = [told.problem] if told.problem else _missing(spec.gpu, told.devices)
     if missing:
         promises.break_(
@@ -103,17 +107,17 @@ def check(
     return found
 
 
-def ask(interpreter: str, directory: Path, environment: Mapping[str, str]) -> Told:
+def ask(interpreter: str, directory: Path, environment: Mapping[str, str], seconds: float) -> Told:
     """Start CUDA's driver as the run would."""
     try:
         answer = subprocess.run(
             [interpreter, "-c", QUESTION],
             cwd=directory, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=ASK_SECONDS, check=True, start_new_session=True,
+            timeout=seconds, check=True, start_new_session=True,
         )  # fmt: skip
         return _read(answer.stdout)
     except subprocess.TimeoutExpired:
-        return Told(problem=f"CUDA's driver did not answer within {ASK_SECONDS:g} s")
+        return Told(problem=f"CUDA's driver did not answer within {seconds:g} s")
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip()[-TAIL:]
         return Told(

@@ -160,7 +160,8 @@ def never(request: GpuRequest, gpus: Sequence[Gpu]) -> str | None:
     if choose(request, gpus) is not None:
         return None
     hint = nearest(request.type, KNOWN_TYPES) if request.type and not _exists(request.type, gpus) else ""
-    return f"{words(request)} asked for, and this machine has {listed(gpus)}.{hint}"
+    also = f" (did {hint[5:].lstrip()})" if hint else ""
+    return f"{words(request)} asked for, and this machine has {listed(gpus)}{also}"
 
 
 def _exists(wanted: str, gpus: Sequence[Gpu]) -> bool:

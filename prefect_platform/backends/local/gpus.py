@@ -98,8 +98,8 @@ class NvmlGpus:
             return _everything(nvml, self.environment.get("CUDA_VISIBLE_DEVICES"))
         except (NvmlFault, AttributeError) as fault:
             return Found(
-                problem=f"The GPUs of this machine cannot be used: {fault}. See what nvidia-smi says; a driver "
-                "that was updated needs a restart of the machine."
+                problem=f"The GPUs of this machine cannot be used: {fault}. See what nvidia-smi says; a "
+                "driver that was updated needs a restart of the machine."
             )
 
 
@@ -112,11 +112,8 @@ def _everything(nvml: Any, visible: str | None) -> Found:
     finally:
         nvml.nvmlShutdown()
     partitioned = [gpu.name for gpu, divided in devices if divided]
-    problem = (
-        f"{', '.join(partitioned)}: divided by MIG, which is not supported, and left alone."
-        if partitioned
-        else None
-    )
+    named = ", ".join(partitioned)
+    problem = f"{named}: divided by MIG, which is not supported, and left alone." if named else None
     return Found(tuple(_allowed([None if divided else gpu for gpu, divided in devices], visible)), problem)
 
 
@@ -164,7 +161,7 @@ def _meaning(nvml: Any, code: int) -> str:
 
 
 def _allowed(gpus: Sequence[Gpu | None], visible: str | None) -> list[Gpu]:
-    """Those that `CUDA_VISIBLE_DEVICES` of the platform names, by number or UUID; all where it says nothing."""
+    """Those that the platform's own `CUDA_VISIBLE_DEVICES` names, by number or UUID; without it all."""
     if visible is None:
         return [gpu for gpu in gpus if gpu is not None]
     found: list[Gpu] = []

@@ -18,7 +18,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictFloat,
     StrictInt,
     ValidationError,
     WithJsonSchema,
@@ -61,7 +60,6 @@ _GPU_SCHEMA: dict[str, Any] = {
 }
 
 Bytes = Annotated[StrictInt, BeforeValidator(_amount), Field(le=1 << 60), WithJsonSchema(_AMOUNT_SCHEMA)]
-Number = StrictInt | StrictFloat
 
 
 class SizeEntry(BaseModel):
@@ -71,14 +69,16 @@ class SizeEntry(BaseModel):
 
     name: Name = Field(description="Lowercase letters, digits and dashes; what is written in `size=`.")
     display: Label | None = Field(default=None, description="For people; by default made of the rest.")
-    cores: Annotated[Number, Field(gt=0, le=1 << 16, description="Processor cores; may be a fraction.")]
+    cores: float = Field(strict=True, gt=0, le=1 << 16, description="Processor cores; may be a fraction.")
     memory: Annotated[Bytes, Field(ge=LEAST_MEMORY, description="Such as `16GiB`, or a number of bytes.")]
     disk: Annotated[Bytes, Field(gt=0)] | None = Field(default=None, description="Scratch space.")
     shm: Annotated[Bytes, Field(gt=0)] | None = Field(default=None, description="Shared memory (`/dev/shm`).")
     gpu: Annotated[GpuRequest, BeforeValidator(_gpu), WithJsonSchema(_GPU_SCHEMA)] | None = Field(
         default=None, description="As in `gpu=`: a count, a type, memory."
     )
-    price_per_hour: Annotated[Number, Field(ge=0, le=1e6)] | None = None
+    price_per_hour: Annotated[float, Field(strict=True, ge=0, le=1e6)] | None = Field(
+        default=None, description="In the currency of the operator's choice."
+    )
     disabled: Label | None = Field(
         default=None, description="A message for whoever asks for it; an entry with one is not offered."
     )

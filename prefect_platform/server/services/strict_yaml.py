@@ -1,4 +1,4 @@
-"""YAML as data and nothing else: plain tags, no alias, and no key twice, which readers pass over in silence."""
+"""YAML as data and nothing else: plain tags, no alias, and no key twice, which others pass over."""
 
 from __future__ import annotations
 
