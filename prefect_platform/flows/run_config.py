@@ -180,6 +180,6 @@ def _check_volumes(volumes: Sequence[Volume]) -> None:
     paths = [volume.path.rstrip("/") or "/" for volume in volumes]
     for number, path in enumerate(paths):
         if ".." in path.split("/") or path == "/":
-            raise _wrong("volumes", path, "a path is absolute, not / itself, and without ..")
+            raise _wrong("volumes", path, "a path is absolute, has no .. in it and is not / itself")
         if path in paths[:number]:
             raise _wrong("volumes", path, "two volumes are mounted at this path; give each its own")

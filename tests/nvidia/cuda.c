@@ -5,12 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef DEVICES
+#define DEVICES "" /* those of a process that has no FAKE_GPUS */
+#endif
+
 static struct { char uuid[64]; char name[64]; unsigned long long bytes; } all[16];
 static int order[16], visible = 0, known = 0;
 
 static void read_devices(void) {
     char text[2048], *save, *one;
-    snprintf(text, sizeof text, "%s", getenv("FAKE_GPUS") ? getenv("FAKE_GPUS") : "");
+    snprintf(text, sizeof text, "%s", getenv("FAKE_GPUS") ? getenv("FAKE_GPUS") : DEVICES);
     for (one = strtok_r(text, ";", &save); one && known < 16; one = strtok_r(NULL, ";", &save))
         if (sscanf(one, "%63[^,],%63[^,],%llu", all[known].uuid, all[known].name, &all[known].bytes) == 3) known++;
 }

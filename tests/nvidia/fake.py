@@ -1,9 +1,10 @@
-"""NVIDIA's two libraries, compiled from a page of C each: what calls them calls real shared objects by name."""
+"""NVIDIA's two libraries, each compiled from a page of C: what calls them calls real shared objects."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,21 +24,25 @@ def variable(*gpus: Gpu) -> str:
     return ";".join(f"{one.uuid},{one.name},{one.memory_bytes}" for one in gpus)
 
 
-def build(directory: Path, source: str, library: str) -> Path:
-    """Compile one of them below `directory`, under the name that programs look for."""
+def build(directory: Path, source: str, library: str, gpus: Sequence[Gpu] = ()) -> Path:
+    """Compile one of them below `directory`, under the name that programs look for.
+
+    `gpus` are those of a process without FAKE_GPUS: variables do not reach everything that a platform starts.
+    """
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler is installed, so there is no library to stand for NVIDIA's")
     path = directory / library
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", path, HERE / source], check=True, timeout=60)
+    devices = f'-DDEVICES="{variable(*gpus)}"'
+    subprocess.run([compiler, "-shared", "-fPIC", devices, "-o", path, HERE / source], check=True, timeout=60)
     return path
 
 
-def cuda(directory: Path) -> Path:
+def cuda(directory: Path, gpus: Sequence[Gpu] = ()) -> Path:
     """A directory for LD_LIBRARY_PATH with a `libcuda.so.1`."""
-    build(directory, "cuda.c", "libcuda.so.1")
+    build(directory, "cuda.c", "libcuda.so.1", gpus)
     return directory
 
 
-def nvml(directory: Path) -> str:
-    return str(build(directory, "nvml.c", "libnvidia-ml.so.1"))
+def nvml(directory: Path, gpus: Sequence[Gpu] = ()) -> str:
+    return str(build(directory, "nvml.c", "libnvidia-ml.so.1", gpus))

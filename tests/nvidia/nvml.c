@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef DEVICES
+#define DEVICES ""
+#endif
 
 static struct { char uuid[64]; char name[64]; unsigned long long bytes; } all[16];
 static int known = 0;
@@ -10,7 +13,7 @@ static int known = 0;
 int nvmlInit_v2(void) {
     char text[2048], *save, *one;
     if (getenv("FAKE_NVML_ERROR")) return atoi(getenv("FAKE_NVML_ERROR"));
-    snprintf(text, sizeof text, "%s", getenv("FAKE_GPUS") ? getenv("FAKE_GPUS") : "");
+    snprintf(text, sizeof text, "%s", getenv("FAKE_GPUS") ? getenv("FAKE_GPUS") : DEVICES);
     known = 0;
     for (one = strtok_r(text, ";", &save); one && known < 16; one = strtok_r(NULL, ";", &save))
         if (sscanf(one, "%63[^,],%63[^,],%llu", all[known].uuid, all[known].name, &all[known].bytes) == 3) known++;

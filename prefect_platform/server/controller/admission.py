@@ -18,6 +18,7 @@ from prefect_platform.server.services.catalogue import MACHINE
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.sizes import Needs
+from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import Status, Target
 from prefect_platform.wire.sizes import GpuRequest
 
@@ -54,7 +55,7 @@ async def _each(
     for row in await _waiting(session):
         at = parts.clock.now()
         if row.size == MACHINE and bounded:
-            _take_all(row, parts.machine)
+            await _take_all(session, parts, row)
         if bounded and (reason := never(row, total, parts.machine)):
             await ends.crash(session, row, reason, PLATFORM, at)
         elif bounded and not free.holds(row):
@@ -71,12 +72,13 @@ async def _each(
     return admitted, touched
 
 
-def _take_all(row: WorkloadRow, machine: Machine) -> None:
+async def _take_all(session: AsyncSession, parts: Parts, row: WorkloadRow) -> None:
     """The size of a machine is what it is when there is room, not what it was when the run was asked for."""
-    needs = sizes.whole(machine)
-    row.cores, row.memory_bytes = needs.cores, needs.memory_bytes
-    if row.gpu is None and needs.gpu is not None:
-        row.gpu = needs.gpu.model_dump(mode="json")
+    version = await workloads.version_of(session, row.id)
+    if version is not None:
+        needs = sizes.needs(parts, VersionSettings.model_validate(version.settings))
+        row.cores, row.memory_bytes = needs.cores, needs.memory_bytes
+        row.gpu = needs.gpu.model_dump(mode="json") if needs.gpu else None
 
 
 async def _waiting(session: AsyncSession) -> list[WorkloadRow]:

@@ -32,7 +32,7 @@ class Checked:
 
     def __init__(self, directory: Path, launch: LaunchSpec, seconds: float = 30.0, **variables: str) -> None:
         told: list[Promise] = []
-        promises = Promises(lambda all_six: told.extend(all_six))
+        promises = Promises(told.extend)
         environment = {"PATH": os.environ["PATH"], **variables, **gpu.variables(launch)}
         self.fault: str | None = None
         self.found: str | None = None

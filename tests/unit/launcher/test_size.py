@@ -45,7 +45,7 @@ def spec(**changes: Any) -> LaunchSpec:
 
 def judged(asked: LaunchSpec, cores: Bound, memory: Bound) -> Promise:
     told: list[Promise] = []
-    promises = Promises(lambda all_six: told.extend(all_six))
+    promises = Promises(told.extend)
     judge(promises, asked, cores, memory)
     promises.tell()
     return next(one for one in told if one.name == "size")

@@ -10,10 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from prefect_platform.errors import UsageError
-from prefect_platform.server.config import from_environment
+from prefect_platform.server.config import ServerConfig, from_environment
 from prefect_platform.server.services import catalogue
 from prefect_platform.testing.live_server import live_server
-from prefect_platform.server.config import ServerConfig
 
 GIB = 1 << 30
 GOOD = """

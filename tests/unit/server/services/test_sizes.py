@@ -108,7 +108,7 @@ async def test_what_a_version_needs_is_the_catalogues_at_the_time(here: Parts) -
         here, catalogue=catalogue.read(b"sizes: [{name: small, cores: 2, memory: 3GiB}]", "later")
     )
     assert sizes.needs(later, settings(size="small")) == Needs(2, 3 * GIB)
-    with pytest.raises(NotFound, match="no size 'wide'.*There are small, machine"):
+    with pytest.raises(NotFound, match=r"no size 'wide'.*There are small, machine"):
         sizes.needs(later, settings(size="wide"))
     with pytest.raises(UsageError, match="Sold out; take small"):
         sizes.needs(here, settings(size="gone"))
