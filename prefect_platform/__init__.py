@@ -13,17 +13,30 @@ from prefect_platform._version import __version__
 
 if TYPE_CHECKING:
     from prefect_platform.client.settings import connect
+    from prefect_platform.client.sizes import describe_sizes
     from prefect_platform.flows.register import register
     from prefect_platform.flows.registration import Registration, Run
+    from prefect_platform.flows.run_config import KubernetesRun
     from prefect_platform.flows.storage import WebhookStorage
 
-__all__ = ["Registration", "Run", "WebhookStorage", "__version__", "connect", "register"]
+__all__ = [
+    "KubernetesRun",
+    "Registration",
+    "Run",
+    "WebhookStorage",
+    "__version__",
+    "connect",
+    "describe_sizes",
+    "register",
+]
 
 _HOMES = {
+    "KubernetesRun": "flows.run_config",
     "Registration": "flows.registration",
     "Run": "flows.registration",
     "WebhookStorage": "flows.storage",
     "connect": "client.settings",
+    "describe_sizes": "client.sizes",
     "register": "flows.register",
 }
 

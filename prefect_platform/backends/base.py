@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from prefect_platform.wire.sizes import Gpu
+
 Handle = Mapping[str, str | int | float]
 """JSON-able facts by which a backend finds again what it created. Opaque to the controller."""
 
@@ -60,6 +62,10 @@ class Capacity:
 
     cores: float
     memory_bytes: int
+    gpus: Sequence[Gpu] = ()
+    """Devices that are given to one workload at a time."""
+    gpu_problem: str | None = None
+    """Why devices that may be there cannot be used, with the next step."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from prefect_platform.backends.base import (
     WorkloadSpec,
 )
 from prefect_platform.errors import Conflict, NotFound, PlatformError
+from prefect_platform.wire.sizes import Gpu
 
 PIECE = 1 << 20
 """Largest piece of recovered log, in bytes."""
@@ -62,6 +63,7 @@ class MemoryBackend:
         *,
         cores: float = 4.0,
         memory_bytes: int = 8 << 30,
+        gpus: Sequence[Gpu] = (),
         unlimited: bool = False,
         runs_at_once: bool = False,
         obeys: bool = True,
@@ -72,12 +74,13 @@ class MemoryBackend:
             infrastructure: that of an earlier backend object, to play a restart.
             cores: what `capacity` tells.
             memory_bytes: what `capacity` tells.
+            gpus: what `capacity` tells.
             unlimited: `capacity` tells None: the infrastructure queues by itself.
             runs_at_once: a started workload is RUNNING without a call of `run`.
             obeys: `stop` ends a workload at once, by SIGTERM; otherwise the test ends it.
         """
         self.infrastructure = infrastructure or Infrastructure()
-        self.size: Capacity | None = None if unlimited else Capacity(cores, memory_bytes)
+        self.size: Capacity | None = None if unlimited else Capacity(cores, memory_bytes, tuple(gpus))
         self._runs_at_once, self._obeys = runs_at_once, obeys
         self._changed = asyncio.Event()
 

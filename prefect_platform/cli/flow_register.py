@@ -35,6 +35,8 @@ LISTS = frozenset({"tags", "secrets"})
 @click.option("--secret", "secrets", multiple=True, metavar="NAME[=VARIABLE|:PATH[:MODE]]",
               help="A secret that runs get. May be given again.")  # fmt: skip
 @environment_options
+@click.option("--size", help="Of the catalogue; `prefect-platform size list` shows them.")
+@click.option("--gpu", metavar="COUNT|TYPE|MEMORY", help="Such as 1, A100:2, 24GB.. or 40GB..80GB:2.")
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:

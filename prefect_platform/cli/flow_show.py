@@ -68,6 +68,10 @@ def _shown(flow: Flow, last: FlowVersion | None, runs: Sequence[Run]) -> str:
 
 def _needs(version: FlowVersion) -> str:
     from prefect_platform.cli import output
+    from prefect_platform.wire.gpus import words
+    from prefect_platform.wire.quantities import shown_cores
 
-    cores = version.settings.cores
-    return f"{cores:g} core{'' if cores == 1 else 's'}, {output.size(version.settings.memory_bytes)}"
+    settings = version.settings
+    declared = f"{shown_cores(settings.cores)}, {output.size(settings.memory_bytes)}"
+    needs = f"size {settings.size}" if settings.size else declared
+    return f"{needs}, {words(settings.gpu)}" if settings.gpu else needs

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prefect_platform.wire.logs import LogSource
     from prefect_platform.wire.promises import Promise
-    from prefect_platform.wire.runs import Attempt, RunDetail
+    from prefect_platform.wire.runs import Attempt, RunDetail, Workload
 
 
 @click.command()
@@ -78,11 +78,23 @@ def _attempt(attempt: Attempt) -> str:
     head = f"attempt {attempt.number}: {attempt.status.value}" + (
         f" - {attempt.reason}" if attempt.reason else ""
     )
+    lines.append(f"{'':>12}  {given(workload)}")
     peak = workload.end.peak_memory_bytes if workload.end else None
     if peak is not None:
         lines.append(f"{'':>12}  at most {output.size(peak)} of {output.size(workload.memory_bytes)} memory")
     lines += _promises(workload.promises or [])
     return "\n".join([head, *lines])
+
+
+def given(workload: Workload) -> str:
+    """What it was given, or is to be given: `large: 2 cores, 16 GiB; GPU-…`."""
+    from prefect_platform.wire.gpus import words
+    from prefect_platform.wire.quantities import shown_bytes, shown_cores
+
+    named = f"{workload.size}: " if workload.size else ""
+    gpu = f", {words(workload.gpu)}" if workload.gpu else ""
+    devices = f": {', '.join(workload.gpus)}" if workload.gpus else ""
+    return f"{named}{shown_cores(workload.cores)}, {shown_bytes(workload.memory_bytes)} memory{gpu}{devices}"
 
 
 def _promises(promises: Sequence[Promise]) -> Iterator[str]:

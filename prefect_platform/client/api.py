@@ -14,6 +14,7 @@ from prefect_platform.client.results import Results
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
 from prefect_platform.client.secrets import Secrets
+from prefect_platform.client.sizes import Sizes
 from prefect_platform.client.tokens import Tokens
 from prefect_platform.client.transport import Transport
 from prefect_platform.names import DEFAULT_PROJECT
@@ -49,6 +50,7 @@ class PlatformClient:
         self.results = Results(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
+        self.sizes = Sizes(self.transport)
 
     def __enter__(self) -> Self:
         return self

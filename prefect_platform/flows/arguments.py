@@ -15,8 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
+from prefect_platform.flows import sizing
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
 from prefect_platform.flows.secrets import check_secrets
+from prefect_platform.flows.sizing import Sizing
 from prefect_platform.names import nearest
 from prefect_platform.wire.secrets import SecretAttachment
 
@@ -24,7 +26,7 @@ _BANNED = "/%&><"
 _PLATFORMS = {
     "work_pool_name": "the platform chooses the work pool",
     "job_variables": "the platform sets the job variables",
-    "image": "runs start with the interpreter that registered",
+    "image": "runs start with the interpreter that registered; on Kubernetes, run=KubernetesRun(image=...)",
     "build": "the platform takes the code as it is; there is no image to build",
     "push": "the platform takes the code as it is; there is no image to push",
     "entrypoint_type": "the platform finds the entrypoint",
@@ -36,7 +38,7 @@ KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
     "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
-    "env", "packages", "requirements", "start_script", "working_directory", "strict",
+    "env", "packages", "requirements", "start_script", "working_directory", "strict", *sizing.KNOWN,
 )  # fmt: skip
 
 
@@ -61,6 +63,7 @@ class Options:
     work_queue_name: str | None = None
     grace_seconds: float = 30.0
     secrets: list[SecretAttachment] = field(default_factory=list)
+    sizing: Sizing = field(default_factory=Sizing)
 
 
 def check_flow(flow: object) -> Flow[..., Any]:
@@ -116,6 +119,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
         grace_seconds=_grace(given.get("grace_seconds")),
         secrets=check_secrets(given.get("secrets")),
+        sizing=sizing.check_sizing(given),
     )
 
 

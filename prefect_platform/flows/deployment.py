@@ -20,7 +20,8 @@ from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.schedules import PREFIX, WantedSchedule
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.names import LABEL_TAG, STORAGE_TAG
-from prefect_platform.wire.flows import CodeKind, FlowVersion
+from prefect_platform.wire.flows import CodeKind, FlowVersion, VersionSettings
+from prefect_platform.wire.gpus import words
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,6 @@ def specify(
     orchestrator: str,
 ) -> DeploymentSpec:
     """What to tell Prefect. It carries ids and names only: no secret and no token."""
-    settings = version.settings
     body: dict[str, Any] = {
         "name": options.name,
         "work_pool_name": work_pool,
@@ -90,8 +90,7 @@ def specify(
         "job_variables": {
             "flow_version_id": version.id,
             "project": project,
-            "cores": settings.cores,
-            "memory_bytes": settings.memory_bytes,
+            **_declared(version.settings),
         },
         "parameters": options.parameters,
         "parameter_openapi_schema": flow.parameters.model_dump(mode="json", exclude_unset=True),
@@ -107,6 +106,15 @@ def specify(
     if options.work_queue_name is not None:
         body["work_queue_name"] = options.work_queue_name
     return DeploymentSpec(flow.name, body, options.schedules, options.triggers, orchestrator)
+
+
+def _declared(settings: VersionSettings) -> dict[str, Any]:
+    """What Prefect shows of it. Cores and memory of a size are the catalogue's, which may change."""
+    if settings.size is not None:
+        declared: dict[str, Any] = {"size": settings.size}
+    else:
+        declared = {"cores": settings.cores, "memory_bytes": settings.memory_bytes}
+    return declared | ({"gpu": words(settings.gpu)} if settings.gpu else {})
 
 
 def prefect_entrypoint(kind: CodeKind, entrypoint: str) -> str:

@@ -31,7 +31,9 @@ from prefect_platform.flows.installed import Installed
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
 from prefect_platform.flows.secrets import check_apart
+from prefect_platform.flows.run_config import KubernetesRun
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
+from prefect_platform.flows.sizing import warn_of_old
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import (
@@ -79,6 +81,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
     start_script: str | Path | None = None,
     working_directory: str | Path | None = None,
     strict: bool | None = None,
+    size: str | None = None,
+    gpu: int | str | None = None,
+    run: KubernetesRun | None = None,
+    instance_size: str | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -105,6 +111,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
         start_script: Bash, as text or as `Path` of a file; run before the flow, and ends the run if it fails.
         working_directory: Where the run starts, made if it is not there; by default the folder of its code.
         strict: Whether a run whose packages differ from this kernel's ends before the flow begins.
+        size: Name of a size of the catalogue, such as `"large"`; `describe_sizes()` shows them.
+        gpu: A count, a type or memory: `1`, `"A100:2"`, `"24GB.."`; in place of what the size has.
+        run: `KubernetesRun(timeout="2h", ...)`, for who wants to say more than a size.
+        instance_size: The old name of `size`.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -115,6 +125,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
     found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
     options, environment = check_options(found, given), check_environment(given)
     check_apart(options.secrets, environment.variables)
+    warn_of_old(given, stacklevel=2)
     client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
         call = _Call(found, module, options, environment, client, client.project, Path(directory))
@@ -169,7 +180,10 @@ class _Call:
             deployment_name=self.options.name,
             code=captured.code(),
             settings=VersionSettings(
-                python=python, grace_seconds=self.options.grace_seconds, strict=self.environment.strict
+                python=python,
+                grace_seconds=self.options.grace_seconds,
+                strict=self.environment.strict,
+                **self.options.sizing.settings(),
             ),
             environment=environment.model_copy(update={"secrets": self.options.secrets}),
         )

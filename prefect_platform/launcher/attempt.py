@@ -5,9 +5,10 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine, results, start_script
+from prefect_platform.launcher import code, engine, gpu, results, size, start_script
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
@@ -26,6 +27,7 @@ from prefect_platform.launcher.secrets import Secrets
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.start_script import StartScript
 from prefect_platform.launcher.surroundings import variables, working_directory
+from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import Bundle, LaunchSpec
 
@@ -141,7 +143,8 @@ class Attempt:
         """Compare what is here with what was asked for; nothing of the user's runs before this."""
         spec = self._spec
         shared = Path(spec.shared_directory) if spec.shared_directory else None
-        given = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
+        self._given = {**spec.environment, **gpu.variables(spec)}
+        given = engine.environment(self._inherited, self._given, spec.flow_run, place)
         modules = code.imports(spec.flow_run.entrypoint, place)
         interpreter = self._environment.find(
             lambda executable: ask(executable, modules, place, given, shared), self._promises, place
@@ -150,9 +153,12 @@ class Attempt:
         code.judge(self._promises, what, interpreter)
         if spec.wanted is not None and spec.wanted.start_script is not None:
             self._log.more(start_script.SOURCE)
-        self._given = results.variables(spec.environment, interpreter, self._log.say)
+        self._given = results.variables(self._given, interpreter, self._log.say)
+        size.judge(self._promises, spec, *size.look())
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
+        if found := gpu.check(self._promises, replace(spec, interpreter=self._interpreter), place, given):
+            self._log.say(f"The run has {found}.")
 
     def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> str:
         """Fetch and unpack the code. Returns what it is, for people."""
@@ -168,14 +174,18 @@ class Attempt:
         """Start the engine and stay with it until nothing below it is left."""
         control = ControlChannel(selector, lambda: self._log.steps.add("running"))
         memory = TreeMemory(self._spec.memory_bytes)
-        watch = Watch(selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say)
+        deadline = Deadline(self._spec.timeout_seconds)
+        watch = Watch(
+            selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say, deadline
+        )
         output = Output(self._log.flow)
         pid = self._start(place, control, output)
         ended = watch.until_end(pid)
         self._log.steps.add("engine-ended")
         self._drain(output)
         control.close()
-        return self._end(ended, watch, control, memory)
+        timed_out = deadline.sentence if watch.timed_out else None
+        return self._end(ended, watch, control, memory, timed_out)
 
     def _start(self, place: Path, control: ControlChannel, output: Output) -> int:
         """Start the engine, and with it the threads that carry its output."""
@@ -221,7 +231,9 @@ class Attempt:
             end_leftovers(self._signals.sleep)
             self._script.finish(DRAIN_SECONDS)
 
-    def _end(self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory) -> End:
+    def _end(
+        self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory, timed_out: str | None
+    ) -> End:
         facts = Circumstances(
             exit=ended,
             began=control.was_connected,
@@ -230,6 +242,7 @@ class Attempt:
             killed=watch.killed,
             out_of_memory=None if watch.killed else memory.out_of_memory(ended),
             tail=self._log.flow.tail,
+            timed_out=timed_out,
         )
         receipt = control.receipt or {}
         return End(

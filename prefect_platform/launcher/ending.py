@@ -44,10 +44,14 @@ class Circumstances:
     out_of_memory: str | None
     tail: str
     """The last lines of output."""
+    timed_out: str | None = None
+    """The sentence about its timeout, if that was why it was stopped."""
 
 
 def reason(facts: Circumstances) -> str | None:
     """The sentence; nothing where the platform finds it in the facts that it is told anyway."""
+    if facts.timed_out is not None:
+        return facts.timed_out
     if facts.receipt:
         return None
     if facts.stop_reason is not None:

@@ -16,6 +16,7 @@ from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.memory import TreeMemory
 from prefect_platform.launcher.process import Exit, kill_all, reap, send
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.timeout import Deadline
 
 KILL_AGAIN_SECONDS = 0.5
 
@@ -31,14 +32,18 @@ class Watch:
         memory: TreeMemory,
         grace_seconds: float,
         say: Callable[[str], None],
+        deadline: Deadline | None = None,
     ) -> None:
         self.stopped = False
         """Whether a stop was begun before the engine had ended."""
+        self.timed_out = False
+        """Whether that was because it ran for too long."""
         self.killed = False
         """Whether the engine was sent SIGKILL from here."""
         self._selector, self._signals = selector, signals
         self._control, self._memory = control, memory
         self._grace, self._say = grace_seconds, say
+        self._deadline = deadline or Deadline(None)
         self._kill_at = float("inf")
         self._terminated = False
         selector.register(signals.wake_fd, selectors.EVENT_READ, signals.clear)
@@ -55,12 +60,15 @@ class Watch:
         return end
 
     def _timeout(self) -> float:
-        return min(self._memory.due_in(), max(0.0, self._kill_at - time.monotonic()))
+        due = self._memory.due_in() if self.stopped else min(self._memory.due_in(), self._deadline.due_in())
+        return min(due, max(0.0, self._kill_at - time.monotonic()))
 
     def _step(self, pid: int) -> None:
         """The next rung of the ladder, if it is time for one."""
         if self._signals.stop_reason is not None and not self.stopped:
             self._begin(self._signals.stop_reason)
+        elif self._deadline.passed and not self.stopped:
+            self._time_out(pid)
         if not self.stopped:
             return
         if time.monotonic() >= self._kill_at:
@@ -83,6 +91,14 @@ class Watch:
         else:
             self._kill_at = now
             self._say(f"Stopping ({reason}): the flow cannot be told, so its processes are killed.")
+
+    def _time_out(self, pid: int) -> None:
+        """A plain SIGTERM: to Prefect this is a crash, which alerts people, and no cancellation, which is
+        somebody's wish."""
+        self.stopped = self.timed_out = self._terminated = True
+        self._kill_at = time.monotonic() + self._grace
+        self._say(f"{self._deadline.sentence} Its processes have {self._grace:g} s to end.")
+        send(pid, signal.SIGTERM)
 
     def _kill(self, pid: int) -> None:
         if not self.killed and self._grace and self._control.was_connected:

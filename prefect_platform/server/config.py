@@ -107,6 +107,8 @@ class ServerConfig:
     """File of the keys that protect secrets. SQLite may do without: then it is made in `data_dir`."""
     backend: str = "local"
     """`local` or `memory`."""
+    sizes_file: Path | None = None
+    """The operator's catalogue of sizes (YAML); by default the one that ships."""
     allowed_hosts: tuple[str, ...] = ()
     """Values of the Host header that are answered, beside the loopback names with our port."""
     allowed_origins: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         database_url=text("DATABASE_URL"),
         keyring=Path(text("KEYRING")).expanduser().absolute() if text("KEYRING") else None,
         backend=text("BACKEND", "local"),
+        sizes_file=Path(text("SIZES")).expanduser().absolute() if text("SIZES") else None,
         allowed_hosts=several("ALLOWED_HOSTS"),
         allowed_origins=several("ALLOWED_ORIGINS"),
         orchestrator=OrchestratorSettings(

@@ -19,7 +19,7 @@ from prefect_platform.wire.launch import ClaimFile, FlowRun, LaunchSpec, LogSett
 
 END_SECONDS = 30.0
 ANSWER = """import sys
-if "importlib.util" in sys.argv[2]:  # what a launcher asks every interpreter
+if "importlib.util" in sys.argv[2] or "libcuda" in sys.argv[2]:  # what a launcher asks every interpreter
     question, sys.argv = sys.argv[2], ["-c", *sys.argv[3:]]
     exec(question)
     sys.exit()

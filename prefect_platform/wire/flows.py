@@ -9,6 +9,7 @@ from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
 from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.run_options import RunOptions
 from prefect_platform.wire.sizes import GpuRequest
 
 MAX_BUNDLE_BYTES = 1 << 30
@@ -64,6 +65,8 @@ class VersionSettings(Request):
     size: Label | None = None
     """Name in the catalogue; cores and memory are then the catalogue's at the time of each start."""
     gpu: GpuRequest | None = None
+    run: RunOptions | None = None
+    """What `KubernetesRun` said; its timeout holds on every backend."""
     environment: Sha256 | None = None
     """Fingerprint of the stored environment; none for versions from before there were any."""
     strict: bool = False

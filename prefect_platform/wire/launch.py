@@ -106,6 +106,20 @@ class Builder:
 
 
 @dataclass(frozen=True)
+class GpusAsked:
+    """GPUs that a run asked for, and those that it was given."""
+
+    words: str
+    """What was asked for, for people."""
+    given: list[str] = field(default_factory=list)
+    """UUIDs; none where the infrastructure chooses, and `count` alone says how many."""
+    count: int = 1
+    type: str | None = None
+    min_memory_bytes: int | None = None
+    max_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class LaunchSpec:
     """Everything a launcher needs, given once, in answer to its claim."""
 
@@ -133,6 +147,15 @@ class LaunchSpec:
     """None for versions from before environments were captured."""
     builder: Builder | None = None
     """None where nothing can be built: then an interpreter is used as it is."""
+    size: str | None = None
+    """Name of the size that was asked for, if one was."""
+    cores: float = 0.0
+    """Cores that were asked for; 0 where it is not told."""
+    gpu: GpusAsked | None = None
+    visible_gpus: str | None = None
+    """`CUDA_VISIBLE_DEVICES` of the run; None leaves it as it is inherited."""
+    timeout_seconds: float | None = None
+    """Wall time after which the engine is ended."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, When
 from prefect_platform.wire.promises import Promise
+from prefect_platform.wire.sizes import Gpu, GpuRequest
 
 
 class Status(StrEnum):
@@ -106,6 +107,11 @@ class Workload(Answer):
     status: Status
     cores: float
     memory_bytes: int
+    size: str | None = None
+    """Name of its size in the catalogue, if it asked for one."""
+    gpu: GpuRequest | None = None
+    gpus: list[str] = []
+    """UUIDs of the devices that it has, or had until its end."""
     created_at: When
     ended_at: When | None
     """When its processes were gone. It may lie before the final status, which needs Prefect's word."""
@@ -193,6 +199,10 @@ class Capacity(Answer):
     total_cores: float
     total_memory_bytes: int
     queued: int
+    gpus: list[Gpu] = []
+    """Every device that the platform allocates."""
+    free_gpus: list[str] = []
+    """UUIDs of those that nobody holds."""
 
 
 class ClaimRequest(Request):

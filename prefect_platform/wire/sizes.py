@@ -40,3 +40,10 @@ class Size(Answer):
     """Why the operator does not offer it, if they do not."""
     unavailable: str | None
     """Why it cannot start here, if it cannot: disabled, too large for the machine, no such GPU."""
+
+
+class SizeList(Answer):
+    """The catalogue in the operator's order, and the devices that this platform allocates by itself."""
+
+    items: list[Size]
+    gpus: list[Gpu] = []

@@ -22,6 +22,16 @@ _VARIABLES: dict[str, dict[str, Any]] = {
         "description": "The platform's project that owns the flow.",
         "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
     },
+    "size": {
+        "type": "string",
+        "title": "Size",
+        "description": "Size of the platform's catalogue that a run of this version asks for.",
+    },
+    "gpu": {
+        "type": "string",
+        "title": "GPUs",
+        "description": "GPUs that a run of this version asks for.",
+    },
     "cores": {
         "type": "number",
         "title": "Cores",

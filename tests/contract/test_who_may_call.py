@@ -49,6 +49,7 @@ GET    /attempts/{attempt_id}                       UA
 POST   /attempts/{attempt_id}/settle                A
 POST   /attempts/{attempt_id}/cancel                A
 GET    /capacity                                    UA
+GET    /sizes                                       UAC
 GET    /projects/{project}/agents                   U
 POST   /projects/{project}/agents                   U
 PUT    /agents/self                                 A

@@ -1,4 +1,4 @@
-"""Reference pages that are generated from the code: commands, settings, routes, errors.
+"""Reference pages that are generated from the code: commands, settings, routes, errors, schemas.
 
 `python -m tests.packaging.reference --write` (that is `make docs`) writes docs/reference/*.md;
 the docs test fails while they differ.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,7 +128,20 @@ def _variables(path: Path) -> list[str]:
     return sorted({c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)})
 
 
-PAGES = {"commands.md": commands, "errors.md": errors, "api.md": routes, "settings.md": settings}
+def size_schema() -> str:
+    """The JSON Schema of a catalogue of sizes."""
+    from prefect_platform.server.services.catalogue import schema
+
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+PAGES = {
+    "commands.md": commands,
+    "errors.md": errors,
+    "api.md": routes,
+    "settings.md": settings,
+    "sizes.schema.json": size_schema,
+}
 
 
 def main() -> None:

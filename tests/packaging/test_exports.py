@@ -8,11 +8,13 @@ import prefect_platform
 def test_public_names() -> None:
     assert prefect_platform.__all__ == sorted(prefect_platform.__all__)
     assert set(prefect_platform.__all__) == {
+        "KubernetesRun",
         "Registration",
         "Run",
         "WebhookStorage",
         "__version__",
         "connect",
+        "describe_sizes",
         "register",
     }
 

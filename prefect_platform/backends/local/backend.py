@@ -25,6 +25,7 @@ from prefect_platform.backends.base import (
 from prefect_platform.backends.local import ending, recovery, secret_files
 from prefect_platform.backends.local.directory import require_below, without
 from prefect_platform.backends.local.exits import Exits
+from prefect_platform.backends.local.gpus import Gpus, NvmlGpus
 from prefect_platform.backends.local.launch import Launching, told
 from prefect_platform.backends.local.memory_watch import MemoryWatch, Watched
 from prefect_platform.backends.local.place import NEVER, Place
@@ -56,6 +57,7 @@ class LocalBackend:
         limits: MemoryPolicy = MemoryPolicy(),  # noqa: B008 - frozen
         drain_seconds: float = DRAIN_SECONDS,
         memory: Callable[[], MachineMemory] | None = None,
+        gpus: Gpus | None = None,
     ) -> None:
         """Nothing is created or read before the first call.
 
@@ -69,6 +71,7 @@ class LocalBackend:
             limits: when memory is short, and how much is kept back.
             drain_seconds: see `DRAIN_SECONDS`.
             memory: reads the machine's memory.
+            gpus: tells the machine's GPUs; by default those of NVIDIA's driver.
 
         Raises:
             Unavailable: this system is not Linux.
@@ -79,6 +82,7 @@ class LocalBackend:
         self._limits, self._drain_seconds = limits, drain_seconds
         self._proc = Proc()
         self._read_memory = memory or self._proc.memory
+        self._gpus = gpus or NvmlGpus()
         command = tuple(launcher) or (python, "-P", "-m", "prefect_platform.launcher")
         self._launching = Launching(
             command, environment if environment is not None else inherited(), self._proc
@@ -159,7 +163,10 @@ class LocalBackend:
 
     async def capacity(self, running: Sequence[str]) -> Capacity | None:
         total = (await asyncio.to_thread(self._read_memory)).total
+        found = await asyncio.to_thread(self._gpus.look)
         return Capacity(
+            gpus=found.gpus,
+            gpu_problem=found.problem,
             cores=self._core_total or self._proc.cores(),
             memory_bytes=self._memory_total or max(0, total - self._limits.reserve(total)),
         )

@@ -45,6 +45,8 @@ def platform_part(settings: UpSettings, places: Places, port: int, prefect_url: 
         PREFIX + "ORCHESTRATOR_URL": prefect_url,
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.sizes_file:
+        environment[PREFIX + "SIZES"] = settings.sizes_file
     if settings.prefect_auth_string:
         environment[PREFIX + "ORCHESTRATOR_AUTH_STRING"] = settings.prefect_auth_string
     if settings.prefect_api_key:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from prefect_platform.client.profile import profile_path
 from prefect_platform.errors import UsageError
 
-HOME = "PREFECT_PLATFORM_HOME"
+HOME, SIZES = "PREFECT_PLATFORM_HOME", "PREFECT_PLATFORM_SIZES"
 PLATFORM_PORT, PREFECT_PORT = 4280, 4200
 
 _NOT_INHERITED = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT__", "PREFECT_PROFILE", "PREFECT_PLATFORM_")
@@ -29,6 +29,8 @@ class UpSettings:
     """A Prefect API elsewhere; None: one of our own is started."""
     prefect_auth_string: str | None = field(default=None, repr=False)
     prefect_api_key: str | None = field(default=None, repr=False)
+    sizes_file: str | None = None
+    """A catalogue of sizes in place of the one that ships."""
     grace_seconds: float = 10.0
     """How long open runs may take to end at Ctrl-C."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -89,6 +91,7 @@ def up_settings(
         prefect_url=url.rstrip("/") if url else None,
         prefect_auth_string=environ.get("PREFECT_API_AUTH_STRING") if url else None,
         prefect_api_key=environ.get("PREFECT_API_KEY") if url else None,
+        sizes_file=environ.get(SIZES) or None,
         grace_seconds=grace_seconds,
         environment={n: v for n, v in environ.items() if not n.startswith(_NOT_INHERITED)},
     )

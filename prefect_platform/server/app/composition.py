@@ -18,7 +18,7 @@ from prefect_platform.server.config import DATABASE_FILE, RESULTS_DIRECTORY, Ser
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.services import idempotency, installation, keyrings
+from prefect_platform.server.services import catalogue, idempotency, installation, keyrings
 from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
@@ -61,6 +61,7 @@ async def lifespan(app: FastAPI, config: ServerConfig, given: Given) -> AsyncIte
 
 async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> Parts:
     clock = given.clock or SystemClock()
+    sizes = catalogue.load(config.sizes_file)  # a bad one is refused before anything is opened
     database = given.database
     if database is None:
         if not config.database_url:
@@ -84,6 +85,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         orchestrator=orchestrator,
         clock=clock,
         keyring=keyring,
+        catalogue=sizes,
     )
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)

@@ -1,7 +1,9 @@
 """Admission: who of the waiting gets room, in order of priority and then of age.
 
 One transaction decides for all replicas: it holds the installation's row, so two controllers never
-promise the same memory twice. The first that does not fit waits, and nobody overtakes it.
+promise the same memory or the same GPU twice. The first that does not fit waits, and nobody overtakes it.
+One that waits for nothing but GPUs holds up those alone that ask for GPUs too: a device may be held for
+days, and what it would also take of memory and cores is not kept free for it until then.
 """
 
 from __future__ import annotations
@@ -10,10 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import InstallationRow, WorkloadRow
-from prefect_platform.server.services import capacity, ends, workloads
+from prefect_platform.server.services import capacity, ends, sizes, workloads
 from prefect_platform.server.services.capacity import Room
+from prefect_platform.server.services.catalogue import MACHINE
+from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.services.sizes import Needs
+from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import Status, Target
+from prefect_platform.wire.sizes import GpuRequest
 
 PLATFORM = "platform"
 """The actor of the controller's own moves."""
@@ -26,27 +33,52 @@ async def admit(parts: Parts) -> list[WorkloadRow]:
     async with parts.database.reader() as session:
         if not await capacity.queued(session):
             return []
-    admitted: list[WorkloadRow] = []
-    touched: set[str] = set()
     async with parts.database.session() as session:
         await session.execute(select(InstallationRow.id).with_for_update())
-        total = capacity.whole(parts.machine, parts.config.runs)
         used = await capacity.promised(session)
-        free = total.without(used.cores, used.memory_bytes)
-        for row in await _waiting(session):
-            at = parts.clock.now()
-            if parts.machine.bounded and (reason := too_large(row, total)):
-                await ends.crash(session, row, reason, PLATFORM, at)
-            elif not parts.machine.bounded or free.holds(row):
-                await workloads.move(session, row, Status.PROVISIONING, PLATFORM, None, at)
-                free = free.without(row.cores, row.memory_bytes)
-                admitted.append(row)
-            else:
-                break
-            touched.add(row.project_id)
+        total = capacity.whole(parts.machine, parts.config.runs)
+        admitted, touched = await _each(
+            session, parts, total, total.without(used.cores, used.memory_bytes, used.gpus)
+        )
     for project_id in touched:
         workloads.tell(parts, project_id)
     return admitted
+
+
+async def _each(
+    session: AsyncSession, parts: Parts, total: Room, free: Room
+) -> tuple[list[WorkloadRow], set[str]]:
+    """Go through the waiting in their order. Gives the admitted, and projects in which something changed."""
+    admitted: list[WorkloadRow] = []
+    touched: set[str] = set()
+    bounded, gpus_wanted = parts.machine.bounded, False
+    for row in await _waiting(session):
+        at = parts.clock.now()
+        if row.size == MACHINE and bounded:
+            await _take_all(session, parts, row)
+        if bounded and (reason := never(row, total, parts.machine)):
+            await ends.crash(session, row, reason, PLATFORM, at)
+        elif bounded and not free.holds(row):
+            break
+        elif bounded and row.gpu is not None and (gpus_wanted or free.devices(row) is None):
+            gpus_wanted = True
+            continue
+        else:
+            row.gpus = (free.devices(row) or None) if bounded else None
+            await workloads.move(session, row, Status.PROVISIONING, PLATFORM, None, at)
+            free = free.without(row.cores, row.memory_bytes, row.gpus or ())
+            admitted.append(row)
+        touched.add(row.project_id)
+    return admitted, touched
+
+
+async def _take_all(session: AsyncSession, parts: Parts, row: WorkloadRow) -> None:
+    """The size of a machine is what it is when there is room, not what it was when the run was asked for."""
+    version = await workloads.version_of(session, row.id)
+    if version is not None:
+        needs = sizes.needs(parts, VersionSettings.model_validate(version.settings))
+        row.cores, row.memory_bytes = needs.cores, needs.memory_bytes
+        row.gpu = needs.gpu.model_dump(mode="json") if needs.gpu else None
 
 
 async def _waiting(session: AsyncSession) -> list[WorkloadRow]:
@@ -61,8 +93,20 @@ async def _waiting(session: AsyncSession) -> list[WorkloadRow]:
     return list(found)
 
 
-def too_large(row: WorkloadRow, total: Room) -> str | None:
+def never(row: WorkloadRow, total: Room, machine: Machine) -> str | None:
     """Why this can never run here, if it cannot."""
+    gpu = GpuRequest.model_validate(row.gpu) if row.gpu is not None else None
+    if row.size is not None:
+        why = sizes.misfit(machine, Needs(row.cores, row.memory_bytes, gpu))
+        return None if why is None else f"Size {row.size!r} can never start here: {why}."
+    why = too_large(row, total)
+    if why is None and gpu is not None and (missing := sizes.gpu_misfit(machine, gpu)):
+        why = f"It can never start here: {missing}."
+    return why
+
+
+def too_large(row: WorkloadRow, total: Room) -> str | None:
+    """Why cores or memory that were declared without a size can never be had here, if they cannot."""
     if row.memory_bytes > total.memory_bytes:
         return (
             f"It declares {row.memory_bytes / GIB:.1f} GiB of memory, but all of this platform has "

@@ -156,7 +156,7 @@ class Controller:
         if found is None:
             self._parts.machine.set_unbounded()
         else:
-            self._parts.machine.set(found.cores, found.memory_bytes)
+            self._parts.machine.set(found.cores, found.memory_bytes, found.gpus, found.gpu_problem)
         self._measured = now
 
     async def _work(self, key: str) -> None:

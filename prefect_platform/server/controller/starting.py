@@ -107,6 +107,7 @@ class Starter:
 
     async def _no_room(self, lock: Lock, error: NoCapacity) -> None:
         async with lock.write() as (session, row):
+            row.gpus = None
             await workloads.move(
                 session, row, Status.QUEUED, PLATFORM, error.message, self._parts.clock.now()
             )

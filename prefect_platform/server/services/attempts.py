@@ -21,7 +21,7 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import ends, projects, settlement, workload_views, workloads
+from prefect_platform.server.services import ends, projects, settlement, sizes, workload_views, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import VersionSettings
@@ -47,7 +47,8 @@ async def create(parts: Parts, caller: Caller, request: AttemptRequest) -> Attem
     """The attempt for one Pending state of a flow run: made now, or the one that is there.
 
     Raises:
-        NotFound: this project knows no such flow version.
+        NotFound: this project knows no such flow version, or there is no such size any more.
+        UsageError: its size is not offered any more.
         Unavailable: the platform is being stopped.
     """
     for left in reversed(range(TRIES)):
@@ -75,7 +76,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
         return await workload_views.attempt(session, found)
     if parts.machine.draining:
         raise Unavailable("The platform is being stopped and takes no new attempts.")
-    row = _workload(version, await _priority(session, version, request), at)
+    row = _workload(parts, version, await _priority(session, version, request), at)
     session.add(row)
     await session.flush()
     session.add(TransitionRow(workload_id=row.id, status=row.status, at=at, actor=caller.name, reason=None))
@@ -150,18 +151,21 @@ async def _priority(session: AsyncSession, version: FlowVersionRow, request: Att
     return 0 if found is None else int(found) + 1
 
 
-def _workload(version: FlowVersionRow, priority: int, at: datetime) -> WorkloadRow:
+def _workload(parts: Parts, version: FlowVersionRow, priority: int, at: datetime) -> WorkloadRow:
     settings = VersionSettings.model_validate(version.settings)
+    needs = sizes.needs(parts, settings)
     return WorkloadRow(
         id=new_id("wl"),
         kind=WorkloadKind.RUN_ATTEMPT.value,
         project_id=version.project_id,
         target=Target.RUNNING.value,
         status=Status.QUEUED.value,
-        cores=settings.cores,
-        memory_bytes=settings.memory_bytes,
+        cores=needs.cores,
+        memory_bytes=needs.memory_bytes,
         grace_seconds=settings.grace_seconds,
         priority=priority,
+        size=settings.size,
+        gpu=None if needs.gpu is None else needs.gpu.model_dump(mode="json"),
         handle={},
         steps=[],
         created_at=at,

@@ -25,6 +25,7 @@ from prefect_platform.server.db.tables import InstallationRow, MemberRow, Projec
 from prefect_platform.server.services import tokens
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.gpus import listed
 from prefect_platform.wire.installation import Check, Installation, Readiness
 from prefect_platform.wire.projects import Role
 from prefect_platform.wire.tokens import TokenKind
@@ -142,7 +143,7 @@ def shown(parts: Parts) -> Installation:
 async def readiness(parts: Parts) -> Readiness:
     """Whether the platform can do its work now, thing by thing. Prefect being away is told, but the
     platform itself is ready without it: runs go on, and logs are taken."""
-    checks = [await _database(parts), await _orchestrator(parts)]
+    checks = [await _database(parts), await _orchestrator(parts), *_gpus(parts)]
     return Readiness(ready=checks[0].ok, checks=checks)
 
 
@@ -153,6 +154,14 @@ async def _database(parts: Parts) -> Check:
     except Exception as error:  # noqa: BLE001 - whatever the driver raises is the answer
         return Check(name="database", ok=False, detail=f"does not answer: {type(error).__name__}")
     return Check(name="database", ok=True, detail="SQLite" if parts.database.is_sqlite else "PostgreSQL")
+
+
+def _gpus(parts: Parts) -> list[Check]:
+    """Nothing on a machine without any."""
+    machine = parts.machine
+    if machine.gpu_problem is not None:
+        return [Check(name="gpus", ok=False, detail=machine.gpu_problem)]
+    return [Check(name="gpus", ok=True, detail=listed(machine.gpus))] if machine.gpus else []
 
 
 async def _orchestrator(parts: Parts) -> Check:

@@ -14,10 +14,20 @@ from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.names import RESULTS_BLOCK, results_block_name
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
-from prefect_platform.server.services import environments, run_environments, secret_grants
+from prefect_platform.server.services import environments, run_environments, run_options, secret_grants
+from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire import gpus
 from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
-from prefect_platform.wire.launch import RESULT_STORAGE, Bundle, FlowRun, LaunchSpec, LogSettings
+from prefect_platform.wire.launch import (
+    RESULT_STORAGE,
+    Bundle,
+    FlowRun,
+    GpusAsked,
+    LaunchSpec,
+    LogSettings,
+)
+from prefect_platform.wire.sizes import GpuRequest
 
 PREFECT_LOG_SECONDS = 0.2
 """How often a run sends its records to Prefect, for who reads them in Prefect's own page."""
@@ -67,7 +77,28 @@ async def build(
         secret_files=grant.files,
         wanted=run_environments.wanted(stored, mark, strict=settings.strict) if stored and mark else None,
         builder=run_environments.builder(parts.config.environments),
+        size=row.size,
+        cores=row.cores,
+        gpu=gpus_asked(row),
+        visible_gpus=visible_gpus(row, parts.machine),
+        timeout_seconds=run_options.timeout(settings),
     )
+
+
+def gpus_asked(row: WorkloadRow) -> GpusAsked | None:
+    """What the launcher has to find before user code runs."""
+    if row.gpu is None:
+        return None
+    request = GpuRequest.model_validate(row.gpu)
+    return GpusAsked(gpus.words(request), row.gpus or [], **request.model_dump())
+
+
+def visible_gpus(row: WorkloadRow, machine: Machine) -> str | None:
+    """The devices that were given, and no others. A run that was given none on a machine that has some is
+    shown none: `-1` rather than nothing, which some programs take for "not said"."""
+    if row.gpus:
+        return ",".join(row.gpus)
+    return "-1" if machine.bounded and machine.gpus else None
 
 
 def environment(config: ServerConfig, installation_id: str, project: str, token: str) -> dict[str, str]:

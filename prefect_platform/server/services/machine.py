@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from prefect_platform.wire.sizes import Gpu
 
 
 @dataclass
@@ -15,11 +18,18 @@ class Machine:
     """False where the infrastructure queues by itself what does not fit."""
     cores: float = 0.0
     memory_bytes: int = 0
+    gpus: Sequence[Gpu] = ()
+    """Devices that the platform gives to one workload at a time."""
+    gpu_problem: str | None = None
+    """Why devices that may be there cannot be used."""
     draining: bool = False
     """The platform is being stopped: it takes nothing new."""
 
-    def set(self, cores: float, memory_bytes: int) -> None:
+    def set(
+        self, cores: float, memory_bytes: int, gpus: Sequence[Gpu] = (), gpu_problem: str | None = None
+    ) -> None:
         self.known, self.bounded, self.cores, self.memory_bytes = True, True, cores, memory_bytes
+        self.gpus, self.gpu_problem = tuple(gpus), gpu_problem
 
     def set_unbounded(self) -> None:
         self.known, self.bounded = True, False

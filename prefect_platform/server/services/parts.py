@@ -10,7 +10,9 @@ from typing import Self
 
 from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.db.engine import Database
+from prefect_platform.server.services import catalogue
 from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.catalogue import Catalogue
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.machine import Machine
@@ -99,6 +101,8 @@ class Parts:
     clock: Clock
     keyring: Keyring
     """What protects secrets in the database."""
+    catalogue: Catalogue = field(default_factory=catalogue.shipped)
+    """Sizes that runs can ask for."""
     wakeups: Wakeups = field(default_factory=Wakeups)
     machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)

@@ -20,7 +20,9 @@ from prefect_platform.server.services import (
     environments,
     flows,
     projects,
+    run_options,
     secret_grants,
+    sizes,
     version_changes,
     versions,
 )
@@ -43,7 +45,12 @@ def identity(project: str, flow_name: str, orchestrator_url: str) -> str:
 async def register(
     parts: Parts, caller: Caller, project_name: str, request: RegisterRequest
 ) -> RegisterAnswer:
-    """Find or make the flow and its version, and say what differs and what is still needed."""
+    """Find or make the flow and its version, and say what differs and what is still needed.
+
+    Raises:
+        RegistrationError: its size or its GPUs cannot be had here.
+    """
+    sizes.check(parts, request.settings)
     for left in range(_TRIES, 0, -1):
         try:
             answer = await _register(parts, caller, project_name, request)
@@ -79,6 +86,7 @@ async def _register(
             notes=[
                 *await version_changes.notes(session, flow, previous, request, flow_is_new=flow_is_new),
                 *(await secret_grants.notes(session, project, request.environment)),
+                *run_options.notes(parts, request.settings),
             ],
         )
 

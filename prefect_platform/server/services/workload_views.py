@@ -21,6 +21,7 @@ from prefect_platform.wire.runs import (
     Workload,
     WorkloadKind,
 )
+from prefect_platform.wire.sizes import GpuRequest
 
 
 async def workload(session: AsyncSession, row: WorkloadRow) -> Workload:
@@ -52,6 +53,9 @@ def _workload(row: WorkloadRow, project: str, transitions: list[Transition]) -> 
         status=Status(row.status),
         cores=row.cores,
         memory_bytes=row.memory_bytes,
+        size=row.size,
+        gpu=None if row.gpu is None else GpuRequest.model_validate(row.gpu),
+        gpus=row.gpus or [],
         created_at=row.created_at,
         ended_at=row.ended_at,
         steps=[Step.model_validate(step) for step in row.steps],
