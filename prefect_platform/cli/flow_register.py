@@ -11,7 +11,7 @@ from prefect_platform.cli.parameters import param_option, parameters
 
 
 @click.command()
-@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW")
+@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW|git+URL@REF#PATH.PY:FLOW")
 @click.option("--name", help="Of the deployment; by default the flow's own name.")
 @click.option("--cron", multiple=True, help="Such as '0 2 * * *'. May be given again.")
 @click.option("--interval", multiple=True, type=float, metavar="SECONDS", help="May be given again.")
@@ -28,6 +28,9 @@ from prefect_platform.cli.parameters import param_option, parameters
 @click.option("--work-queue", "work_queue_name", help="Queue of the platform's work pool.")
 @click.option("--grace", "grace_seconds", type=float, metavar="SECONDS",
               help="Time a run has to end after it is cancelled; by default 30.")  # fmt: skip
+@click.option("--include", multiple=True, metavar="PATTERN",
+              help="Files that travel too, such as 'sql/**'. May be given again.")  # fmt: skip
+@click.option("--source-secret", metavar="NAME", help="Secret that opens a private git repository.")
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -55,7 +58,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
         if value is None or value == ():
             continue
         if isinstance(value, tuple):
-            found[name] = list(value) if len(value) > 1 or name == "tags" else value[0]
+            found[name] = list(value) if len(value) > 1 or name in ("tags", "include") else value[0]
         else:
             found[name] = value
     return found

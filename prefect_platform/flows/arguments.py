@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
+from prefect_platform.flows.capture.included import check_include
+from prefect_platform.flows.capture.stored import Wish, check_secret_name
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
 from prefect_platform.names import nearest
 
@@ -33,7 +36,7 @@ _PLATFORMS = {
 KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
-    "enforce_parameter_schema", "work_queue_name", "grace_seconds",
+    "enforce_parameter_schema", "work_queue_name", "grace_seconds", "include", "source_secret",
 )  # fmt: skip
 
 
@@ -57,6 +60,8 @@ class Options:
     enforce_parameter_schema: bool = True
     work_queue_name: str | None = None
     grace_seconds: float = 30.0
+    wish: Wish = field(default_factory=Wish)
+    """What should travel beside the flow, and what opens its repository."""
 
 
 def check_flow(flow: object) -> Flow[..., Any]:
@@ -67,6 +72,12 @@ def check_flow(flow: object) -> Flow[..., Any]:
     """
     if isinstance(flow, Flow):
         return flow
+    if inspect.iscoroutine(flow):
+        flow.close()
+        raise RegistrationError(
+            "register() was given a coroutine: where a loop runs, as in a notebook, write "
+            f"`await {flow.__qualname__}(...)` and register what it gives."
+        )
     name = getattr(flow, "__name__", None)
     if callable(flow) and name:
         raise RegistrationError(
@@ -111,6 +122,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         is not False,
         work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
         grace_seconds=_grace(given.get("grace_seconds")),
+        wish=Wish(check_include(given.get("include")), check_secret_name(given.get("source_secret"))),
     )
 
 

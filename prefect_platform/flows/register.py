@@ -25,12 +25,13 @@ from prefect_platform.flows.arguments import Options, check_flow, check_options,
 from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
+from prefect_platform.flows.capture.stored import load_git
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.wire.flows import (
-    CodeKind,
+    BUNDLED,
     ConfirmRequest,
     PythonInfo,
     RegisterAnswer,
@@ -67,6 +68,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
     enforce_parameter_schema: bool | None = None,
     work_queue_name: str | None = None,
     grace_seconds: float | None = None,
+    include: Sequence[str] | None = None,
+    source_secret: str | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -74,7 +77,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
     Works in a notebook cell, in a script and in CI, without await. The same again changes nothing.
 
     Args:
-        flow: A flow, or `path.py:flow`, or `package.module:flow`.
+        flow: A flow, also one of `Flow.from_source`; or `path.py:flow`, `package.module:flow`,
+            `git+https://host/repo.git@main#path.py:flow`.
         name: Of the deployment; by default the flow's own name.
         project, url, token: By default from the environment, then from the profile.
         cron, interval, rrule: Such as `"0 2 * * *"`, seconds or a timedelta, `"FREQ=DAILY"`; one or several.
@@ -86,6 +90,9 @@ def register(  # noqa: D417 - arguments that belong together share a line
         description, version: By default the flow's docstring, and the platform's version number.
         paused: Whether its schedules rest; by default as it is.
         grace_seconds: Time a run has to end after it is cancelled; 30 by default.
+        include: Patterns of files that travel too, from the project's folder or beside the notebook, such
+            as `["sql/**", "data/*.csv"]`. A run finds them at the same place below its working directory.
+        source_secret: Name of the secret that opens a private git repository.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -93,11 +100,18 @@ def register(  # noqa: D417 - arguments that belong together share a line
     """
     given = dict(locals())
     check_unknown(unknown)
-    found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
-    options = check_options(found, given)
-    client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
+        found, module = _flow(flow, Path(directory))
+        options = check_options(found, given)
+        client = connect(url, token, project)
         return _Call(found, module, options, client, client.project, Path(directory)).run()
+
+
+def _flow(flow: object, directory: Path) -> tuple[Flow[..., Any], ModuleType | None]:
+    """The flow that was given or named, and the module that holds it where a name asked for it."""
+    if not isinstance(flow, str):
+        return check_flow(flow), None
+    return (load_git(flow, directory / "git"), None) if flow.startswith("git+") else load(flow)
 
 
 @dataclass
@@ -112,13 +126,13 @@ class _Call:
     directory: Path
 
     def run(self) -> Registration:
-        captured = capture(self.flow, self.module, self.directory)
+        captured = capture(self.flow, self.module, self.directory, self.options.wish)
         project = self.client.projects.get(self.project_name)
         answer = self.identity(captured, project)
         sha256 = self.upload(captured, project, answer)
         settings = prefect_settings()
         with PrefectApi(project.orchestrator_url, settings) as api:
-            spec = self.specify(project, answer, sha256)
+            spec = self.specify(captured, project, answer, sha256)
             applied = self.deploy(api, spec, answer)
         self.confirm(answer, applied, spec)
         notes = [
@@ -141,13 +155,17 @@ class _Call:
             flow_name=self.flow.name,
             deployment_name=self.options.name,
             code=captured.code(),
-            settings=VersionSettings(python=python, grace_seconds=self.options.grace_seconds),
+            settings=VersionSettings(
+                python=python,
+                grace_seconds=self.options.grace_seconds,
+                source_secret=self.options.wish.secret,
+            ),
         )
         return self.client.flows.register(project.name, request)
 
     def upload(self, captured: Captured, project: Project, answer: RegisterAnswer) -> str | None:
         """Send the bytes if the platform lacks them; the bundle's digest, or None where nothing travels."""
-        if captured.kind is CodeKind.MODULE:
+        if captured.kind not in BUNDLED:
             return None
         if not answer.bundle_missing and answer.version.bundle_sha256:
             return answer.version.bundle_sha256
@@ -156,15 +174,17 @@ class _Call:
         return stored.sha256
 
     def specify(
-        self, project: Project, answer: RegisterAnswer, sha256: str | None
+        self, captured: Captured, project: Project, answer: RegisterAnswer, sha256: str | None
     ) -> deployment.DeploymentSpec:
         version = answer.version
-        storage = WebhookStorage(self.client.url, version.id, sha256) if sha256 else None
+        steps = list(captured.pull_steps)
+        if sha256:
+            steps = [WebhookStorage(self.client.url, version.id, sha256).to_pull_step()]
         return deployment.specify(
             self.flow,
             self.options,
             version,
-            storage,
+            steps,
             platform_url=self.client.url,
             project=project.name,
             work_pool=project.work_pool,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine
+from prefect_platform.launcher import code, engine, git_source
 from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
@@ -22,7 +22,7 @@ from prefect_platform.launcher.process import Exit, end_leftovers
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.watch import Watch
-from prefect_platform.wire.launch import Bundle, LaunchSpec
+from prefect_platform.wire.launch import Bundle, GitSource, LaunchSpec
 
 WAIT_FOR_PLATFORM_SECONDS = 600.0
 """How long a start waits for a platform that does not answer."""
@@ -81,8 +81,13 @@ class Attempt:
         self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
         self._signals.check()
         engine.check_interpreter(spec.interpreter)
-        place = self._directory / ("code" if spec.bundle else "work")
-        what = self._fetch(spec.bundle, place, connection, patience) if spec.bundle else "It is installed"
+        place = self._directory / ("code" if spec.bundle or spec.git else "work")
+        what = code.PULLED if spec.flow_run.pulled else "It is installed"
+        if spec.bundle:
+            what = self._fetch(spec.bundle, place, connection, patience)
+        elif spec.git:
+            what = self._fetch_commit(spec.git, place)
+            place = git_source.working_directory(spec.git, place)
         place.mkdir(exist_ok=True)
         self._signals.check()
         self._look(place, what)
@@ -98,7 +103,7 @@ class Attempt:
         spec = self._spec
         shared = Path(spec.shared_directory) if spec.shared_directory else None
         variables = engine.environment(self._inherited, spec.environment, spec.flow_run, place)
-        modules = code.imports(spec.flow_run.entrypoint, place)
+        modules = [] if spec.flow_run.pulled else code.imports(spec.flow_run.entrypoint, place)
         interpreter = ask(spec.interpreter, modules, place, variables, shared)
         code.judge(self._promises, what, interpreter)
         names = ", ".join(source.name for source in self._log.sources)
@@ -112,6 +117,16 @@ class Attempt:
         detail = f"{files} files from {amount(bundle.size)}, SHA-256 {bundle.sha256[:16]}…"
         self._log.say(f"The code was fetched, and is the code that was registered: {detail}")
         self._log.steps.add("bundle-fetched", detail)
+        return detail
+
+    def _fetch_commit(self, source: GitSource, place: Path) -> str:
+        """Fetch and write out the commit that is the code. Returns what it is, for people."""
+        shared = Path(self._spec.shared_directory) if self._spec.shared_directory else None
+        wanted = git_source.Source(source, self._directory, shared, self._inherited, self._signals)
+        found = wanted.provide(place, self._log.say)
+        detail = f"{found.files} files, {amount(found.bytes)}, of commit {source.commit[:12]} of {source.url}"
+        self._log.say(f"The code was fetched, and each file is the commit's: {detail}")
+        self._log.steps.add("source-fetched", detail)
         return detail
 
     def _supervise(self, place: Path, selector: selectors.BaseSelector) -> End:

@@ -3,6 +3,7 @@
 LaunchFault           the workload cannot go on; the text is the sentence that people read
   ClaimFault          there is no workload for this launcher
   BundleFault         the code is not the code that was registered
+  SourceFault         the code could not be fetched from its repository, or cannot be used
   EngineFault         the engine cannot be started
   Stopped             somebody asked for the end before the engine was started
   CallFault           a call to the platform failed
@@ -25,6 +26,10 @@ class ClaimFault(LaunchFault):
 
 class BundleFault(LaunchFault):
     """The code is not the code that was registered."""
+
+
+class SourceFault(LaunchFault):
+    """The code could not be fetched from its repository, or cannot be used."""
 
 
 class EngineFault(LaunchFault):

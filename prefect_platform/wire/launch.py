@@ -26,6 +26,27 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class GitSource:
+    """The code of a version that is a commit of a git repository."""
+
+    url: str
+    """Without credentials."""
+    commit: str
+    """The whole id: every file is checked against it."""
+    subdirectory: str | None = None
+    """Where in the repository the run works; its root by default."""
+    directories: list[str] = field(default_factory=list)
+    """What is checked out beside the files above it; everything by default."""
+    local: bool = False
+    """Whether a path of this machine is taken for an address."""
+    scope: str = ""
+    """Whose copy it is: what was fetched with a secret is not shared with who may not read that."""
+    user: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """Password that goes with `user`, or a private SSH key."""
+
+
+@dataclass(frozen=True)
 class FlowRun:
     """The Prefect flow run that an attempt is for."""
 
@@ -35,6 +56,8 @@ class FlowRun:
     """`file.py:object`, relative to the unpacked bundle, or `package.module:object`."""
     authorization: str | None = field(default=None, repr=False)
     """Value of the Authorization header for the Prefect API, or nothing."""
+    pulled: bool = False
+    """Whether the engine fetches the code itself, by the pull steps of the run's deployment."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +91,8 @@ class LaunchSpec:
     log: LogSettings = field(default_factory=LogSettings)
     shared_directory: str | None = None
     """Where the launchers of this machine keep what they can share; each makes do without it."""
+    git: GitSource | None = None
+    """Where the code comes from, if it does not come as a bundle."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefect_platform.errors import RegistrationError
 from prefect_platform.names import TOKEN
-from prefect_platform.wire.flows import BundleFile, Code, CodeKind
+from prefect_platform.wire.flows import BundleFile, Code, CodeKind, GitReference
 
 _CHUNK = 1 << 20
 _TOKEN_BYTES = 64
@@ -73,6 +74,10 @@ class Captured:
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
     """What somebody should know about what travels and what stays."""
+    git: GitReference | None = None
+    """The commit that the code is, for the kind `git`."""
+    pull_steps: tuple[dict[str, Any], ...] = ()
+    """How Prefect fetches code that the platform does not store."""
 
     @property
     def size(self) -> int:
@@ -82,7 +87,16 @@ class Captured:
     @property
     def digest(self) -> str:
         files = {entry.path: entry.identity or entry.sha256 for entry in self.entries}
-        described = {"format": 1, "kind": self.kind.value, "entrypoint": self.entrypoint, "files": files}
+        described: dict[str, Any] = {
+            "format": 1,
+            "kind": self.kind.value,
+            "entrypoint": self.entrypoint,
+            "files": files,
+        }
+        if self.git is not None:
+            described["git"] = self.git.model_dump(mode="json", exclude={"reference"})
+        elif self.pull_steps:
+            described["pull_steps"] = self.pull_steps
         text = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -90,5 +104,10 @@ class Captured:
         """This code as the platform wants to hear of it."""
         files = [BundleFile(path=e.path, size=e.size, sha256=e.sha256) for e in self.entries]
         return Code(
-            kind=self.kind, digest=self.digest, entrypoint=self.entrypoint, origin=self.origin, files=files
+            kind=self.kind,
+            digest=self.digest,
+            entrypoint=self.entrypoint,
+            origin=self.origin,
+            files=files,
+            git=self.git,
         )

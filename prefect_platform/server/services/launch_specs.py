@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
+from prefect_platform.server.services import git_sources
 from prefect_platform.server.services.parts import Parts
-from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
+from prefect_platform.wire.flows import BUNDLED, Code, CodeKind, VersionSettings
 from prefect_platform.wire.launch import Bundle, FlowRun, LaunchSpec, LogSettings
 
 PREFECT_LOG_SECONDS = 0.2
@@ -35,24 +36,27 @@ async def build(
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
+    git = await git_sources.source(session, parts, project.id, code, settings)
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
         interpreter=settings.python.executable,
         python_version=settings.python.version,
         environment=environment(parts.config, project.name, token),
-        secrets=secrets(orchestrator, token),
+        secrets=[*secrets(orchestrator, token), *git_sources.to_mask(git)],
         flow_run=FlowRun(
             id=attempt.run_id,
             api_url=orchestrator.url,
             entrypoint=code.entrypoint,
             authorization=authorization(orchestrator),
+            pulled=code.kind is CodeKind.STORAGE,
         ),
         bundle=await _bundle(session, version, code),
         grace_seconds=row.grace_seconds,
         memory_bytes=row.memory_bytes,
         log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
         shared_directory=str(parts.config.data_dir / "shared"),
+        git=git,
     )
 
 
@@ -98,7 +102,7 @@ def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
 
 
 async def _bundle(session: AsyncSession, version: FlowVersionRow, code: Code) -> Bundle | None:
-    if code.kind is CodeKind.MODULE:
+    if code.kind not in BUNDLED:
         return None
     row = await session.get(BundleRow, (version.project_id, version.code_digest))
     if row is None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
-from prefect_platform.server.services import bundles, flows, projects, version_changes, versions
+from prefect_platform.server.services import bundles, flows, git_sources, projects, version_changes, versions
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import ConfirmRequest, Flow, RegisterAnswer, RegisterRequest, VersionStatus
@@ -36,6 +36,7 @@ async def register(
     parts: Parts, caller: Caller, project_name: str, request: RegisterRequest
 ) -> RegisterAnswer:
     """Find or make the flow and its version, and say what differs and what is still needed."""
+    git_sources.check(parts, request.code, request.settings)
     for left in range(_TRIES, 0, -1):
         try:
             answer = await _register(parts, caller, project_name, request)
