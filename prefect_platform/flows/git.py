@@ -14,7 +14,6 @@ from prefect_platform.wire import git as rules
 
 SECONDS = 600.0
 _REFERENCE = re.compile(r"[^\s~^:?*\[\\\x00-\x1f\x7f+-][^\s~^:?*\[\\\x00-\x1f\x7f]*")
-_SHORT = re.compile(r"[0-9a-f]{4,39}")
 
 
 class _Failed(Exception):
@@ -61,7 +60,7 @@ def pin(
     access: rules.Access | None = None,
     own: bool = False,
 ) -> Pinned:
-    """Find the commit that a branch, a tag or part of an id stands for now; the default branch by default.
+    """Find the commit that a branch or a tag stands for now; the default branch by default.
 
     Read as a run will read it, without the machine's configuration. With `own`, the user's own way in is
     tried too: a run may have a secret that nobody here can read.
@@ -71,6 +70,8 @@ def pin(
     """
     if reference is not None and (not _REFERENCE.fullmatch(reference) or ".." in reference):
         raise RegistrationError(f"{reference[:80]!r} is no name of a branch or a tag.")
+    if commit is not None and not rules.COMMIT.fullmatch(commit):
+        raise RegistrationError(f"{commit[:80]!r} is no whole commit: name all of its 40 characters.")
     ways = [rules.environment(os.environ, where, access or rules.Access())]
     if own and access is None:
         ways.append({**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
@@ -107,10 +108,6 @@ def _fetch(
     folder.mkdir(parents=True, exist_ok=True)
     form = "sha256" if commit and len(commit) == 64 else "sha1"
     _git(folder, variables, "init", "--bare", "--quiet", "--template=", f"--object-format={form}", ".")
-    if commit and _SHORT.fullmatch(commit):
-        heads = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        _git(folder, variables, "fetch", "--quiet", "--filter=blob:none", "--", url, *heads)
-        return _resolved(folder, variables, commit)
     wanted = [commit] if commit else _names(reference)
     for left, name in zip(reversed(range(len(wanted))), wanted, strict=True):
         try:
@@ -119,20 +116,13 @@ def _fetch(
         except _Failed as failure:
             if not left or rules.problem(str(failure)) != "gone":
                 raise
-    return _resolved(folder, variables, "FETCH_HEAD")
+    found = _git(folder, variables, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}")
+    return found.decode().strip()
 
 
 def _names(reference: str | None) -> list[str]:
     """As `git clone --branch` looks for them."""
     return [f"refs/heads/{reference}", f"refs/tags/{reference}"] if reference else ["HEAD"]
-
-
-def _resolved(folder: Path, variables: Mapping[str, str], name: str) -> str:
-    try:
-        found = _git(folder, variables, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    except _Failed:
-        raise _Failed(f"fatal: couldn't find remote ref {name}") from None
-    return found.decode().strip()
 
 
 def _git(folder: Path, variables: Mapping[str, str], *arguments: str) -> bytes:
