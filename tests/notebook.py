@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,11 @@ class Notebook:
             exec(compile(text, filename, "exec"), self.variables)
         return self
 
-    def capture(self, flow: str, directory: Path) -> Captured:
-        return capture_source(self.variables[flow], self.variables, "nb.ipynb", directory, Cells(self._cells))
+    def capture(self, flow: str, directory: Path, include: Sequence[str] = ()) -> Captured:
+        ran = Cells(self._cells)
+        return capture_source(
+            self.variables[flow], self.variables, "nb.ipynb", directory, ran, include=include
+        )
 
 
 def unpacked(captured: Captured, folder: Path) -> Path:

@@ -10,12 +10,12 @@ from prefect_platform.cli.connection import json_option, project_option
 from prefect_platform.cli.environment_options import environment, environment_options
 from prefect_platform.cli.parameters import param_option, parameters
 
-LISTS = frozenset({"tags", "secrets"})
+LISTS = frozenset({"tags", "secrets", "include"})
 """What `register` takes as a list, also one of a single item."""
 
 
 @click.command()
-@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW")
+@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW|git+URL@REF#PATH.PY:FLOW")
 @click.option("--name", help="Of the deployment; by default the flow's own name.")
 @click.option("--cron", multiple=True, help="Such as '0 2 * * *'. May be given again.")
 @click.option("--interval", multiple=True, type=float, metavar="SECONDS", help="May be given again.")
@@ -37,6 +37,9 @@ LISTS = frozenset({"tags", "secrets"})
 @environment_options
 @click.option("--size", help="Of the catalogue; `prefect-platform size list` shows them.")
 @click.option("--gpu", metavar="COUNT|TYPE|MEMORY", help="Such as 1, A100:2, 24GB.. or 40GB..80GB:2.")
+@click.option("--include", multiple=True, metavar="PATTERN",
+              help="Files that travel too, such as 'sql/**'. May be given again.")  # fmt: skip
+@click.option("--source-secret", metavar="NAME", help="Secret that opens a private git repository.")
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:

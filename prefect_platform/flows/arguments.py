@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows import sizing
+from prefect_platform.flows.capture.included import check_include
+from prefect_platform.flows.capture.stored import Wish, check_secret_name
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
 from prefect_platform.flows.secrets import check_secrets
 from prefect_platform.flows.sizing import Sizing
@@ -38,7 +41,7 @@ KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
     "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
-    "env", "packages", "requirements", "start_script", "working_directory", "strict", *sizing.KNOWN,
+    "env", "packages", "requirements", "start_script", "working_directory", "strict", "include", "source_secret", *sizing.KNOWN,
 )  # fmt: skip
 
 
@@ -64,6 +67,8 @@ class Options:
     grace_seconds: float = 30.0
     secrets: list[SecretAttachment] = field(default_factory=list)
     sizing: Sizing = field(default_factory=Sizing)
+    wish: Wish = field(default_factory=Wish)
+    """What should travel beside the flow, and what opens its repository."""
 
 
 def check_flow(flow: object) -> Flow[..., Any]:
@@ -74,6 +79,12 @@ def check_flow(flow: object) -> Flow[..., Any]:
     """
     if isinstance(flow, Flow):
         return flow
+    if inspect.iscoroutine(flow):
+        flow.close()
+        raise RegistrationError(
+            "register() was given a coroutine: where a loop runs, as in a notebook, write "
+            f"`await {flow.__qualname__}(...)` and register what it gives."
+        )
     name = getattr(flow, "__name__", None)
     if callable(flow) and name:
         raise RegistrationError(
@@ -120,6 +131,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         grace_seconds=_grace(given.get("grace_seconds")),
         secrets=check_secrets(given.get("secrets")),
         sizing=sizing.check_sizing(given),
+        wish=Wish(check_include(given.get("include")), check_secret_name(given.get("source_secret"))),
     )
 
 

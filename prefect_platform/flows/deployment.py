@@ -18,9 +18,8 @@ from prefect_platform.errors import NotFound, RegistrationError
 from prefect_platform.flows.arguments import Options
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.schedules import PREFIX, WantedSchedule
-from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.names import LABEL_TAG, STORAGE_TAG
-from prefect_platform.wire.flows import CodeKind, FlowVersion, VersionSettings
+from prefect_platform.wire.flows import Code, CodeKind, FlowVersion, VersionSettings
 from prefect_platform.wire.gpus import words
 
 
@@ -73,7 +72,7 @@ def specify(
     flow: Flow[..., Any],
     options: Options,
     version: FlowVersion,
-    storage: WebhookStorage | None,
+    pull_steps: list[dict[str, Any]],
     *,
     platform_url: str,
     project: str,
@@ -84,8 +83,8 @@ def specify(
     body: dict[str, Any] = {
         "name": options.name,
         "work_pool_name": work_pool,
-        "entrypoint": prefect_entrypoint(version.code.kind, version.code.entrypoint),
-        "pull_steps": [storage.to_pull_step()] if storage else [],
+        "entrypoint": prefect_entrypoint(version.code),
+        "pull_steps": pull_steps,
         "path": None,
         "job_variables": {
             "flow_version_id": version.id,
@@ -117,9 +116,15 @@ def _declared(settings: VersionSettings) -> dict[str, Any]:
     return declared | ({"gpu": words(settings.gpu)} if settings.gpu else {})
 
 
-def prefect_entrypoint(kind: CodeKind, entrypoint: str) -> str:
-    """Prefect takes a colon for a path and a dot for a module."""
-    return entrypoint.replace(":", ".") if kind is CodeKind.MODULE else entrypoint
+def prefect_entrypoint(code: Code) -> str:
+    """Prefect takes a colon for a path and a dot for a module, and knows of no folder to work in."""
+    if code.kind is CodeKind.STORAGE:
+        return code.entrypoint
+    path = code.entrypoint.rpartition(":")[0]
+    if not path.endswith(".py"):
+        return code.entrypoint.replace(":", ".")
+    above = code.git.subdirectory if code.git is not None else None
+    return f"{above}/{code.entrypoint}" if above else code.entrypoint
 
 
 def deployment_tags(tags: list[str], platform_url: str) -> list[str]:

@@ -26,18 +26,18 @@ from prefect_platform.flows.arguments import Options, check_flow, check_options,
 from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
+from prefect_platform.flows.capture.stored import load_git
 from prefect_platform.flows.environment import EnvironmentOptions, capture_environment, check_environment
 from prefect_platform.flows.installed import Installed
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
-from prefect_platform.flows.secrets import check_apart
 from prefect_platform.flows.run_config import KubernetesRun
 from prefect_platform.flows.settings import PrefectSettings, prefect_settings
 from prefect_platform.flows.sizing import warn_of_old
 from prefect_platform.flows.storage import WebhookStorage
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import (
-    CodeKind,
+    BUNDLED,
     ConfirmRequest,
     PythonInfo,
     RegisterAnswer,
@@ -85,6 +85,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
     gpu: int | str | None = None,
     run: KubernetesRun | None = None,
     instance_size: str | None = None,
+    include: Sequence[str] | None = None,
+    source_secret: str | None = None,
     **unknown: Any,
 ) -> Registration:
     """Store a flow's code with the platform, and make or update its deployment in Prefect.
@@ -92,7 +94,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
     Works in a notebook cell, in a script and in CI, without await. The same again changes nothing.
 
     Args:
-        flow: A flow, or `path.py:flow`, or `package.module:flow`.
+        flow: A flow, also one of `Flow.from_source`; or `path.py:flow`, `package.module:flow`,
+            `git+https://host/repo.git@main#path.py:flow`.
         name: Of the deployment; by default the flow's own name.
         project, url, token: By default from the environment, then from the profile.
         cron, interval, rrule: Such as `"0 2 * * *"`, seconds or a timedelta, `"FREQ=DAILY"`; one or several.
@@ -115,6 +118,9 @@ def register(  # noqa: D417 - arguments that belong together share a line
         gpu: A count, a type or memory: `1`, `"A100:2"`, `"24GB.."`; in place of what the size has.
         run: `KubernetesRun(timeout="2h", ...)`, for who wants to say more than a size.
         instance_size: The old name of `size`.
+        include: Patterns of files that travel too, from the project's folder or beside the notebook, such
+            as `["sql/**", "data/*.csv"]`. A run finds them at the same place below its working directory.
+        source_secret: Name of the secret that opens a private git repository.
 
     Raises:
         RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
@@ -122,14 +128,19 @@ def register(  # noqa: D417 - arguments that belong together share a line
     """
     given = dict(locals())
     check_unknown(unknown)
-    found, module = load(flow) if isinstance(flow, str) else (check_flow(flow), None)
-    options, environment = check_options(found, given), check_environment(given)
-    check_apart(options.secrets, environment.variables)
     warn_of_old(given, stacklevel=2)
-    client = connect(url, token, project)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
-        call = _Call(found, module, options, environment, client, client.project, Path(directory))
-        return call.run()
+        found, module = _flow(flow, Path(directory))
+        options, environment = check_options(found, given), check_environment(given)
+        client = connect(url, token, project)
+        return _Call(found, module, options, environment, client, client.project, Path(directory)).run()
+
+
+def _flow(flow: object, directory: Path) -> tuple[Flow[..., Any], ModuleType | None]:
+    """The flow that was given or named, and the module that holds it where a name asked for it."""
+    if not isinstance(flow, str):
+        return check_flow(flow), None
+    return (load_git(flow, directory / "git"), None) if flow.startswith("git+") else load(flow)
 
 
 @dataclass
@@ -146,16 +157,16 @@ class _Call:
 
     def run(self) -> Registration:
         with closing(Installed()) as installed:
-            captured = capture(self.flow, self.module, self.directory)
+            captured = capture(self.flow, self.module, self.directory, self.options.wish)
             environment, wheels = capture_environment(self.environment, installed, self.flow)
-        if captured.kind is not CodeKind.MODULE:  # with a module nothing travels
+        if captured.kind in BUNDLED:  # with what is fetched elsewhere nothing travels
             captured = captured.with_more(wheels.entries, wheels.notes)
         project = self.client.projects.get(self.project_name)
         answer = self.identity(captured, environment, project)
         sha256 = self.upload(captured, project, answer)
         settings = prefect_settings()
         with PrefectApi(project.orchestrator_url, settings) as api:
-            spec = self.specify(project, answer, sha256)
+            spec = self.specify(captured, project, answer, sha256)
             applied = self.deploy(api, spec, answer)
         self.confirm(answer, applied, spec)
         notes = [
@@ -183,6 +194,7 @@ class _Call:
                 python=python,
                 grace_seconds=self.options.grace_seconds,
                 strict=self.environment.strict,
+                source_secret=self.options.wish.secret,
                 **self.options.sizing.settings(),
             ),
             environment=environment.model_copy(update={"secrets": self.options.secrets}),
@@ -191,7 +203,7 @@ class _Call:
 
     def upload(self, captured: Captured, project: Project, answer: RegisterAnswer) -> str | None:
         """Send the bytes if the platform lacks them; the bundle's digest, or None where nothing travels."""
-        if captured.kind is CodeKind.MODULE:
+        if captured.kind not in BUNDLED:
             return None
         if not answer.bundle_missing and answer.version.bundle_sha256:
             return answer.version.bundle_sha256
@@ -200,15 +212,17 @@ class _Call:
         return stored.sha256
 
     def specify(
-        self, project: Project, answer: RegisterAnswer, sha256: str | None
+        self, captured: Captured, project: Project, answer: RegisterAnswer, sha256: str | None
     ) -> deployment.DeploymentSpec:
         version = answer.version
-        storage = WebhookStorage(self.client.url, version.id, sha256) if sha256 else None
+        steps = list(captured.pull_steps)
+        if sha256:
+            steps = [WebhookStorage(self.client.url, version.id, sha256).to_pull_step()]
         return deployment.specify(
             self.flow,
             self.options,
             version,
-            storage,
+            steps,
             platform_url=self.client.url,
             project=project.name,
             work_pool=project.work_pool,

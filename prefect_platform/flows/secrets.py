@@ -45,16 +45,6 @@ def check_secrets(secrets: Any) -> list[SecretAttachment]:
     return found
 
 
-def check_apart(secrets: Iterable[SecretAttachment], variables: Iterable[str]) -> None:
-    """Raises RegistrationError: a variable is given a value twice, as `env` and as a secret."""
-    given = set(variables)
-    for one in secrets:
-        if one.variable in given:
-            raise RegistrationError(
-                f"The variable {one.variable} is given by env and by secret {one.secret!r}: leave one out."
-            )
-
-
 def _attachment(given: Any) -> SecretAttachment:
     if isinstance(given, SecretAttachment):
         return given

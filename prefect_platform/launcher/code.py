@@ -9,6 +9,9 @@ from pathlib import Path
 from prefect_platform.launcher.interpreter import Interpreter
 from prefect_platform.launcher.promises import Promises
 
+PULLED = "Prefect's pull steps fetch it once the engine runs: nobody can check before what it will be"
+"""What is known of code in a storage of Prefect's."""
+
 
 def imports(entrypoint: str, place: Path) -> list[str]:
     """Modules that the flow's file imports whenever it is loaded, and those of the files beside it that it
@@ -17,15 +20,22 @@ def imports(entrypoint: str, place: Path) -> list[str]:
     if not path.endswith(".py"):
         return [path]
     found: set[str] = set()
+    beside = (place / path).parent  # Prefect imports from there too
     waiting, seen = [place / path], set[Path]()
     while waiting:
         file = waiting.pop()
         if file not in seen and file.is_file():
             seen.add(file)
             for name in _roots(file):
-                found.add(name)
-                waiting += [place / f"{name}.py", place / name / "__init__.py"]
+                if not _is_module(beside, name):
+                    found.add(name)
+                for folder in (beside, place):
+                    waiting += [folder / f"{name}.py", folder / name / "__init__.py"]
     return sorted(found)
+
+
+def _is_module(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()
 
 
 def _roots(file: Path) -> Iterator[str]:

@@ -93,13 +93,10 @@ def environment(
 ) -> dict[str, str]:
     """The engine's variables: a few of the machine's, then the spec's, then those that name the run."""
     kept = {name: value for name, value in inherited.items() if name in INHERITED or name.startswith("LC_")}
-    return {
-        **kept,
-        **added,
-        "PREFECT_API_URL": flow_run.api_url,
-        "PREFECT__FLOW_RUN_ID": flow_run.id,
-        "PREFECT__FLOW_ENTRYPOINT": entrypoint(flow_run.entrypoint, code),
-    }
+    named = {"PREFECT_API_URL": flow_run.api_url, "PREFECT__FLOW_RUN_ID": flow_run.id}
+    if not flow_run.pulled:  # without an entrypoint the engine runs the pull steps of the deployment
+        named["PREFECT__FLOW_ENTRYPOINT"] = entrypoint(flow_run.entrypoint, code)
+    return {**kept, **added, **named}
 
 
 def entrypoint(given: str, code: Path) -> str:

@@ -4,6 +4,7 @@ LaunchFault           the workload cannot go on; the text is the sentence that p
   ClaimFault          there is no workload for this launcher
   BundleFault         the code is not the code that was registered
   SecretFault         a secret cannot be put where the flow expects it
+  SourceFault         the code could not be fetched from its repository, or cannot be used
   EngineFault         the engine cannot be started
   EnvironmentFault    the environment is not what was asked for, and cannot be made so
   ScriptFault         the start script has failed
@@ -32,6 +33,10 @@ class BundleFault(LaunchFault):
 
 class SecretFault(LaunchFault):
     """A secret cannot be put where the flow expects it."""
+
+
+class SourceFault(LaunchFault):
+    """The code could not be fetched from its repository, or cannot be used."""
 
 
 class EngineFault(LaunchFault):

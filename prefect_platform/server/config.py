@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from prefect_platform.errors import UsageError
+from prefect_platform.wire.git import LOOPBACK
 
 PREFIX = "PREFECT_PLATFORM_"
 DATABASE_FILE = "platform.db"
@@ -118,6 +119,13 @@ class ServerConfig:
     logs: LogSettings = field(default_factory=LogSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
+    local_repositories: bool | None = None
+    """Whether a flow may name a path of this machine as its git repository; by default where the platform
+    is for this machine alone."""
+
+    @property
+    def takes_local_repositories(self) -> bool:
+        return self.host in LOOPBACK if self.local_repositories is None else self.local_repositories
 
     @property
     def public_url(self) -> str:
@@ -144,6 +152,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
         return int(value)
 
+    def yes(name: str) -> bool | None:
+        value = text(name)
+        if value not in ("", "0", "1"):
+            raise UsageError(f"{PREFIX}{name} is {value!r}: expected 1 for yes or 0 for no.")
+        return value == "1" if value else None
+
     def several(name: str) -> tuple[str, ...]:
         return tuple(item.strip() for item in text(name).split(",") if item.strip())
 
@@ -158,6 +172,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         keyring=Path(text("KEYRING")).expanduser().absolute() if text("KEYRING") else None,
         backend=text("BACKEND", "local"),
         sizes_file=Path(text("SIZES")).expanduser().absolute() if text("SIZES") else None,
+        local_repositories=yes("LOCAL_REPOSITORIES"),
         allowed_hosts=several("ALLOWED_HOSTS"),
         allowed_origins=several("ALLOWED_ORIGINS"),
         orchestrator=OrchestratorSettings(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from prefect_platform.wire import git
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.run_options import RunOptions
+from prefect_platform.wire.secrets import SecretName
 from prefect_platform.wire.sizes import GpuRequest
 
 MAX_BUNDLE_BYTES = 1 << 30
@@ -25,6 +28,14 @@ class CodeKind(StrEnum):
     """A file and its project folder."""
     MODULE = "module"
     """An installed module: only its name travels."""
+    GIT = "git"
+    """A commit of a git repository: its address and id travel."""
+    STORAGE = "storage"
+    """A storage of Prefect's: the deployment's pull steps fetch the code at the start of a run."""
+
+
+BUNDLED = frozenset({CodeKind.SOURCE, CodeKind.FILES})
+"""Kinds whose code the platform stores."""
 
 
 class PythonInfo(Request):
@@ -33,6 +44,35 @@ class PythonInfo(Request):
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+", max_length=64)
     executable: str = Field(max_length=4096)
     implementation: str = Field(default="CPython", max_length=64)
+
+
+def _checked_url(url: str) -> str:
+    git.remote(url)
+    return url
+
+
+def _checked_path(path: str) -> str:
+    """A folder in a repository."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or not parts or not path.isprintable():
+        raise ValueError("a folder is named by its path from the root of the repository")
+    return path
+
+
+Folder = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_checked_path)]
+
+
+class GitReference(Request):
+    """Code that is a commit. No credentials: a private repository is read with a secret of the settings."""
+
+    url: Annotated[str, Field(max_length=git.MAX_URL), AfterValidator(_checked_url)]
+    commit: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+    reference: Label | None = None
+    """Branch or tag that led to the commit, for people."""
+    subdirectory: Folder | None = None
+    """Where in the repository the run works; its root by default."""
+    directories: list[Folder] = Field(default=[], max_length=200)
+    """What is checked out, beside the files on the way to it; everything by default."""
 
 
 class Code(Request):
@@ -45,6 +85,14 @@ class Code(Request):
     origin: str = Field(max_length=1024)
     """Where it came from, for people: a notebook's or file's path. Not part of the digest."""
     files: list[BundleFile] = []
+    git: GitReference | None = None
+    """For the kind `git`, and for no other."""
+
+    @model_validator(mode="after")
+    def _git_fits(self) -> Code:
+        if (self.kind is CodeKind.GIT) is not (self.git is not None):
+            raise ValueError("`git` says where code of the kind `git` is, and stands nowhere else")
+        return self
 
 
 class BundleFile(Request):
@@ -71,6 +119,8 @@ class VersionSettings(Request):
     """Fingerprint of the stored environment; none for versions from before there were any."""
     strict: bool = False
     """Whether a difference of the environment ends a run before user code."""
+    source_secret: SecretName | None = None
+    """Secret that opens the git repository of the code: a token, `user:token` or a private SSH key."""
 
 
 class RegisterRequest(Request):

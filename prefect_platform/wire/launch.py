@@ -34,6 +34,27 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class GitSource:
+    """The code of a version that is a commit of a git repository."""
+
+    url: str
+    """Without credentials."""
+    commit: str
+    """The whole id: every file is checked against it."""
+    subdirectory: str | None = None
+    """Where in the repository the run works; its root by default."""
+    directories: list[str] = field(default_factory=list)
+    """What is checked out beside the files above it; everything by default."""
+    local: bool = False
+    """Whether a path of this machine is taken for an address."""
+    scope: str = ""
+    """Whose copy it is: what was fetched with a secret is not shared with who may not read that."""
+    user: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """Password that goes with `user`, or a private SSH key."""
+
+
+@dataclass(frozen=True)
 class FlowRun:
     """The Prefect flow run that an attempt is for."""
 
@@ -43,6 +64,8 @@ class FlowRun:
     """`file.py:object`, relative to the unpacked bundle, or `package.module:object`."""
     authorization: str | None = field(default=None, repr=False)
     """Value of the Authorization header for the Prefect API, or nothing."""
+    pulled: bool = False
+    """Whether the engine fetches the code itself, by the pull steps of the run's deployment."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +179,8 @@ class LaunchSpec:
     """`CUDA_VISIBLE_DEVICES` of the run; None leaves it as it is inherited."""
     timeout_seconds: float | None = None
     """Wall time after which the engine is ended."""
+    git: GitSource | None = None
+    """Where the code comes from, if it does not come as a bundle."""
 
 
 @dataclass(frozen=True)

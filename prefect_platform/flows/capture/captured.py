@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from prefect_platform.errors import RegistrationError
 from prefect_platform.names import TOKEN
-from prefect_platform.wire.flows import BundleFile, Code, CodeKind
+from prefect_platform.wire.flows import BundleFile, Code, CodeKind, GitReference
 
 _CHUNK = 1 << 20
 _TOKEN_BYTES = 64
@@ -74,6 +75,10 @@ class Captured:
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
     """What somebody should know about what travels and what stays."""
+    git: GitReference | None = None
+    """The commit that the code is, for the kind `git`."""
+    pull_steps: tuple[dict[str, Any], ...] = ()
+    """How Prefect fetches code that the platform does not store."""
 
     def with_more(self, entries: Iterable[Entry], notes: Iterable[str]) -> Captured:
         """The same with something that travels along."""
@@ -87,7 +92,16 @@ class Captured:
     @property
     def digest(self) -> str:
         files = {entry.path: entry.identity or entry.sha256 for entry in self.entries}
-        described = {"format": 1, "kind": self.kind.value, "entrypoint": self.entrypoint, "files": files}
+        described: dict[str, Any] = {
+            "format": 1,
+            "kind": self.kind.value,
+            "entrypoint": self.entrypoint,
+            "files": files,
+        }
+        if self.git is not None:
+            described["git"] = self.git.model_dump(mode="json", exclude={"reference"})
+        elif self.pull_steps:
+            described["pull_steps"] = self.pull_steps
         text = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -95,5 +109,10 @@ class Captured:
         """This code as the platform wants to hear of it."""
         files = [BundleFile(path=e.path, size=e.size, sha256=e.sha256) for e in self.entries]
         return Code(
-            kind=self.kind, digest=self.digest, entrypoint=self.entrypoint, origin=self.origin, files=files
+            kind=self.kind,
+            digest=self.digest,
+            entrypoint=self.entrypoint,
+            origin=self.origin,
+            files=files,
+            git=self.git,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,12 +13,14 @@ from prefect import Flow
 
 from prefect_platform.errors import RegistrationError
 from prefect_platform.flows.capture.captured import Captured, Entry
+from prefect_platform.flows.capture.included import check_nothing, included
 from prefect_platform.flows.capture.modules import LocalModules, import_root, module_name
 from prefect_platform.flows.capture.project_files import (
     Selection,
     project_folder,
     select,
     whole_folder_may_travel,
+    withheld,
 )
 from prefect_platform.flows.capture.source import file_name
 from prefect_platform.wire.flows import CodeKind
@@ -34,8 +37,8 @@ from {module} import {variable}
 '''
 
 
-def capture_file(flow: Flow[..., Any], module: ModuleType) -> Captured:
-    """Capture a flow that `module`, loaded from a file, holds.
+def capture_file(flow: Flow[..., Any], module: ModuleType, include: Sequence[str] = ()) -> Captured:
+    """Capture a flow that `module`, loaded from a file, holds; files that match `include` come with it.
 
     Raises:
         RegistrationError: no variable of the module holds it, or the folder is too large to ship.
@@ -45,11 +48,13 @@ def capture_file(flow: Flow[..., Any], module: ModuleType) -> Captured:
     project = project_folder(file.parent)
     local = LocalModules(project or file.parent)
     if not local.is_own(file):
+        check_nothing(include)
         return _module(module.__name__, variable, file)
     root = project or import_root(file)
     selection = _select(root, local, module, whole=project is not None or whole_folder_may_travel(root))
     main = file.relative_to(root).as_posix()
     selection.files.setdefault(main, file)
+    selection.add(included(include, [(root, ""), (file.parent, main.rpartition("/")[0])], root))
     entries = [Entry.of_file(path, found) for path, found in selection.files.items()]
     entrypoint = f"{main}:{variable}"
     if import_root(file) != file.parent:
@@ -57,7 +62,7 @@ def capture_file(flow: Flow[..., Any], module: ModuleType) -> Captured:
         entries.append(entry)
         entrypoint = f"{entry.path}:{variable}"
     entries.sort(key=lambda entry: entry.path)
-    return Captured(CodeKind.FILES, entrypoint, str(file), tuple(entries), _withheld(selection))
+    return Captured(CodeKind.FILES, entrypoint, str(file), tuple(entries), withheld(selection))
 
 
 def variable_of(flow: Flow[..., Any], module: ModuleType) -> str:
@@ -173,10 +178,3 @@ def _module(name: str, variable: str, file: Path) -> Captured:
             f"`{name}` is installed, so only its name travels; it must be installed where the flow runs.",
         ),
     )
-
-
-def _withheld(selection: Selection) -> tuple[str, ...]:
-    if not selection.withheld:
-        return ()
-    shown = ", ".join(selection.withheld[:5]) + (" …" if len(selection.withheld) > 5 else "")
-    return (f"Stayed here, because credentials never travel: {shown}.",)

@@ -14,25 +14,28 @@ from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.cells import in_notebook
 from prefect_platform.flows.capture.files import capture_file
 from prefect_platform.flows.capture.notebook import capture_source
+from prefect_platform.flows.capture.stored import Wish, capture_stored
 from prefect_platform.flows.settings import notebook_path
 
 
-def capture(flow: Flow[..., Any], module: ModuleType | None, directory: Path) -> Captured:
+def capture(
+    flow: Flow[..., Any], module: ModuleType | None, directory: Path, wish: Wish | None = None
+) -> Captured:
     """The code of a flow. `module` is given when a path or module name asked for the flow.
 
     Raises:
         RegistrationError: it cannot travel as it is; the message says why and what to do.
     """
+    wish = wish or Wish()
     if getattr(flow, "_storage", None) is not None:
-        raise RegistrationError(
-            f"The flow {flow.name!r} was loaded with Flow.from_source. Flows from git and other remote "
-            "storage cannot be registered yet: check the code out and register `path.py:flow`."
-        )
+        return capture_stored(flow, directory, wish)
+    if wish.secret is not None:
+        raise RegistrationError("source_secret opens a git repository, and this flow comes from none.")
     module = module or _home(flow)
     if module is not None and module.__name__ != "__main__":
-        return capture_file(flow, module)
+        return capture_file(flow, module, wish.include)
     variables = _namespace(flow)
-    return capture_source(flow, variables, _origin(variables), directory)
+    return capture_source(flow, variables, _origin(variables), directory, include=wish.include)
 
 
 def _home(flow: Flow[..., Any]) -> ModuleType | None:

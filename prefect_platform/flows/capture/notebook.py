@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from prefect_platform.errors import RegistrationError
 from prefect_platform.flows.capture import cells
 from prefect_platform.flows.capture.captured import Captured, Entry
 from prefect_platform.flows.capture.closure import closure
+from prefect_platform.flows.capture.included import check_free, included
 from prefect_platform.flows.capture.left_behind import left_behind
 from prefect_platform.flows.capture.modules import LocalModules
 from prefect_platform.flows.capture.namespace import Namespace
-from prefect_platform.flows.capture.project_files import project_folder
+from prefect_platform.flows.capture.project_files import project_folder, withheld
 from prefect_platform.flows.capture.source import VALUES, file_name, module_text
 from prefect_platform.wire.flows import CodeKind
 
@@ -25,10 +27,12 @@ def capture_source(
     origin: str,
     directory: Path,
     ran: cells.Cells | None = None,
+    include: Sequence[str] = (),
 ) -> Captured:
     """Capture a flow that lives in the namespace `variables`; pickles go below `directory`.
 
-    `ran` is what has run in that namespace, by default what IPython or the script says.
+    `ran` is what has run in that namespace, by default what IPython or the script says. Files that match
+    `include` come along, from beside the notebook or from its project.
 
     Raises:
         RegistrationError: the flow has no name there, or something it uses cannot go along.
@@ -38,8 +42,12 @@ def capture_source(
     values = directory / VALUES
     values.mkdir(parents=True, exist_ok=True)
     found = closure(entry, space, values)
-    local = LocalModules(project_folder(Path.cwd()) or Path.cwd().resolve())
+    here = Path.cwd().resolve()
+    project = project_folder(here) or here
+    local = LocalModules(project)
     files = local.travel(found.modules)
+    asked = included(include, [(here, ""), (project, "")], project)
+    files = asked.files | files
     taken = {name.partition(".")[0] for name in found.modules} | {
         Path(path).parts[0].removesuffix(".py") for path in files
     }
@@ -50,9 +58,11 @@ def capture_source(
         if definition.pickled is not None:
             path = f"{VALUES}/{definition.pickled.file.name}"
             entries.append(Entry.of_file(path, definition.pickled.file, definition.pickled.identity))
+    check_free(asked, entries)
     entries.sort(key=lambda entry: entry.path)
     notes = tuple(_edited(name) for name in local.edited(found.modules))
-    notes += left_behind(found.definitions, Path.cwd(), {entry.path for entry in entries})
+    notes += left_behind(found.definitions, here, {entry.path for entry in entries})
+    notes += withheld(asked)
     return Captured(CodeKind.SOURCE, f"{main}:{entry}", origin, tuple(entries), notes)
 
 

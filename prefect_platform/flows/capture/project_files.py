@@ -45,6 +45,11 @@ class Selection:
     files: dict[str, Path] = field(default_factory=dict)
     withheld: list[str] = field(default_factory=list)
 
+    def add(self, other: Selection) -> None:
+        """Take along what another selection found."""
+        self.files |= other.files
+        self.withheld += [path for path in other.withheld if path not in self.withheld]
+
 
 def project_folder(start: Path) -> Path | None:
     """The nearest folder at or above `start` that is marked as a project; None if there is none."""
@@ -86,6 +91,14 @@ def select(root: Path) -> Selection:
     return selection
 
 
+def withheld(selection: Selection) -> tuple[str, ...]:
+    """What to say of files that stayed."""
+    if not selection.withheld:
+        return ()
+    shown = ", ".join(selection.withheld[:5]) + (" …" if len(selection.withheld) > 5 else "")
+    return (f"Stayed here, because credentials never travel: {shown}.",)
+
+
 Rules = list[tuple[Path, pathspec.GitIgnoreSpec]]
 
 
@@ -124,6 +137,24 @@ def _ignored(file: Path, rules: Rules, *, is_folder: bool) -> bool:
         verdict = spec.check_file(path).include
         ignored = ignored if verdict is None else verdict
     return ignored
+
+
+def refusal(path: str, file: Path, root: Path) -> str | None:
+    """Why a file below `root` never travels, whoever asks for it; None if it may."""
+    root, found = root.resolve(), file.resolve()
+    if root not in found.parents:
+        return "leads out of the project"
+    names = (path, found.relative_to(root).as_posix())  # a link may give a harmless one
+    if any(_NEVER.match_file(name) for name in names):
+        return "is what version control, Python or an editor keeps for itself"
+    if any(_CREDENTIALS.match_file(name) for name in names) or _is_secret(file):
+        return "holds credentials, or is named like a file that does"
+    return None
+
+
+def is_left(name: str) -> bool:
+    """Whether a folder of this name is none of the user's own files."""
+    return _NEVER.match_file(name)
 
 
 def _is_secret(file: Path) -> bool:

@@ -20,7 +20,7 @@ from prefect_platform.server.db.tables import BundleRow, FlowVersionRow
 from prefect_platform.server.services import projects, versions
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
-from prefect_platform.wire.flows import CodeKind, FlowVersion, SourceFile
+from prefect_platform.wire.flows import BUNDLED, FlowVersion, SourceFile
 
 MANIFEST = "bundle.json"
 """At the root of every bundle: what is in it. Not part of the flow's source."""
@@ -51,7 +51,7 @@ class Stored:
 
 async def missing(parts: Parts, version: FlowVersion) -> bool:
     """Whether the platform still needs the bytes of this version's code."""
-    if version.code.kind is CodeKind.MODULE:
+    if version.code.kind not in BUNDLED:
         return False
     return version.bundle_sha256 is None or await parts.blobs.size(version.bundle_sha256) is None
 
@@ -127,12 +127,12 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 
 
 async def source(parts: Parts, caller: Caller, version_id: str) -> list[SourceFile]:
-    """The text files of a version's bundle, sorted by path; nothing for an installed module.
+    """The text files of a version's bundle, sorted by path; nothing where the platform stores none.
 
     Files over 1 MiB, files that are not UTF-8, and what lies past 16 MiB in all are left out.
     """
     shown = await versions.show(parts, caller, version_id)
-    if shown.code.kind is CodeKind.MODULE:
+    if shown.code.kind not in BUNDLED:
         return []
     content = await open_(parts, caller, version_id)
     with tempfile.SpooledTemporaryFile(max_size=WHOLE_BYTES) as file:

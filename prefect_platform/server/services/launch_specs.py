@@ -14,11 +14,17 @@ from prefect_platform.errors import Conflict, InternalError
 from prefect_platform.names import RESULTS_BLOCK, results_block_name
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersionRow, ProjectRow, WorkloadRow
-from prefect_platform.server.services import environments, run_environments, run_options, secret_grants
+from prefect_platform.server.services import (
+    environments,
+    git_sources,
+    run_environments,
+    run_options,
+    secret_grants,
+)
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire import gpus
-from prefect_platform.wire.flows import Code, CodeKind, VersionSettings
+from prefect_platform.wire.flows import BUNDLED, Code, CodeKind, VersionSettings
 from prefect_platform.wire.launch import (
     RESULT_STORAGE,
     Bundle,
@@ -50,6 +56,7 @@ async def build(
     grant = await secret_grants.give(session, parts, attempt, version)
     mark = settings.environment
     stored = await environments.find(session, row.project_id, mark) if mark else None
+    git = await git_sources.source(session, parts, attempt, version)
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
@@ -61,12 +68,13 @@ async def build(
             **grant.variables,
             **environment(parts.config, parts.installation_id, project.name, token),
         },
-        secrets=[*secrets(orchestrator, token), *grant.values],
+        secrets=[*secrets(orchestrator, token), *grant.values, *git_sources.to_mask(git)],
         flow_run=FlowRun(
             id=attempt.run_id,
             api_url=orchestrator.url,
             entrypoint=code.entrypoint,
             authorization=authorization(orchestrator),
+            pulled=code.kind is CodeKind.STORAGE,
         ),
         bundle=await _bundle(session, version, code),
         grace_seconds=row.grace_seconds,
@@ -82,6 +90,7 @@ async def build(
         gpu=gpus_asked(row),
         visible_gpus=visible_gpus(row, parts.machine),
         timeout_seconds=run_options.timeout(settings),
+        git=git,
     )
 
 
@@ -145,7 +154,7 @@ def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
 
 
 async def _bundle(session: AsyncSession, version: FlowVersionRow, code: Code) -> Bundle | None:
-    if code.kind is CodeKind.MODULE:
+    if code.kind not in BUNDLED:
         return None
     row = await session.get(BundleRow, (version.project_id, version.code_digest))
     if row is None:

@@ -19,6 +19,7 @@ from prefect_platform.server.services import (
     bundles,
     environments,
     flows,
+    git_sources,
     projects,
     run_options,
     secret_grants,
@@ -48,9 +49,10 @@ async def register(
     """Find or make the flow and its version, and say what differs and what is still needed.
 
     Raises:
-        RegistrationError: its size or its GPUs cannot be had here.
+        RegistrationError: its size, its GPUs or its repository cannot be had here.
     """
     sizes.check(parts, request.settings)
+    git_sources.check(parts, request.code, request.settings)
     for left in range(_TRIES, 0, -1):
         try:
             answer = await _register(parts, caller, project_name, request)
@@ -97,7 +99,7 @@ async def _with_environment(
     """The request with the fingerprint of its environment, which is the platform's to take."""
     spec, mark = request.environment, None
     if spec is not None:
-        await secret_grants.check(session, project, spec)
+        await secret_grants.check(session, project, spec, request.settings.source_secret)
         mark = await environments.ensure(session, parts, caller, project, spec)
     settings = request.settings.model_copy(update={"environment": mark})
     return request.model_copy(update={"settings": settings})

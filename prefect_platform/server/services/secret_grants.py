@@ -5,6 +5,7 @@ Each version that is handed over stands in the ledger, written in the transactio
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -51,8 +52,10 @@ class Grant:
                 self.values.append(needle)
 
 
-async def check(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec) -> None:
-    """Refuse attachments that a run could not get, all of them at once.
+async def check(
+    session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec, source_secret: str | None = None
+) -> None:
+    """Refuse secrets that a run could not get, all of them at once.
 
     Raises:
         RegistrationError: secrets that there are none of, or two things for one variable or file.
@@ -65,7 +68,8 @@ async def check(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpe
             raise RegistrationError(
                 f"secrets: {one.variable} is given twice: by secret {one.secret!r} and by env. Leave one out."
             )
-    lost = await secrets.missing(session, project, (one.secret for one in spec.secrets))
+    named = [one.secret for one in spec.secrets] + ([source_secret] if source_secret else [])
+    lost = await secrets.missing(session, project, named)
     if lost:
         raise RegistrationError(
             f"secrets: project {project.name!r} has no secret {' It has no secret '.join(lost)} "
@@ -77,7 +81,7 @@ async def notes(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpe
     """What somebody should know who attaches these."""
     if spec is None:
         return []
-    rows = await _rows(session, project.id, spec.secrets)
+    rows = await _rows(session, project.id, (one.secret for one in spec.secrets))
     return [
         f"Secret {row.name!r} has fewer than {MASKABLE_CHARACTERS} characters, so it is not masked: a flow "
         "that prints it shows it in its log."
@@ -94,8 +98,7 @@ async def give(session: AsyncSession, parts: Parts, attempt: AttemptRow, version
     """
     grant = Grant()
     attachments = await _attached(session, version)
-    rows = await _rows(session, version.project_id, attachments)
-    await _require(session, version, attachments, rows)
+    rows = await _granted(session, version, [one.secret for one in attachments])
     for one in attachments:
         row = rows[one.secret]
         grant.add(one, row.version, await _read(session, parts, row))
@@ -109,6 +112,20 @@ async def give(session: AsyncSession, parts: Parts, attempt: AttemptRow, version
     return grant
 
 
+async def give_one(
+    session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow, name: str
+) -> str:
+    """The newest value of one secret that the start of an attempt needs, written into the ledger.
+
+    Raises:
+        SecretUnavailable: it was deleted since, or cannot be read.
+    """
+    rows = await _granted(session, version, [name])
+    value = await _read(session, parts, rows[name])
+    await _note(session, parts, attempt, rows)
+    return value
+
+
 async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:
     mark = VersionSettings.model_validate(version.settings).environment
     if mark is None:
@@ -116,11 +133,9 @@ async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[Secr
     return (await environments.find(session, version.project_id, mark)).secrets
 
 
-async def _rows(
-    session: AsyncSession, project_id: str, attachments: list[SecretAttachment]
-) -> dict[str, SecretRow]:
-    """The rows of attached secrets by name, deleted ones among them."""
-    names = {one.secret for one in attachments}
+async def _rows(session: AsyncSession, project_id: str, secrets: Iterable[str]) -> dict[str, SecretRow]:
+    """The rows of secrets by name, deleted ones among them."""
+    names = set(secrets)
     if not names:
         return {}
     found = await session.scalars(
@@ -129,14 +144,12 @@ async def _rows(
     return {row.name: row for row in found}
 
 
-async def _require(
-    session: AsyncSession,
-    version: FlowVersionRow,
-    attachments: list[SecretAttachment],
-    rows: dict[str, SecretRow],
-) -> None:
-    names = dict.fromkeys(one.secret for one in attachments)
-    gone = [name for name in names if name not in rows or rows[name].deleted_at is not None]
+async def _granted(
+    session: AsyncSession, version: FlowVersionRow, names: Sequence[str]
+) -> dict[str, SecretRow]:
+    """The rows of these secrets. Raises SecretUnavailable, with all that are not there any more."""
+    rows = await _rows(session, version.project_id, names)
+    gone = [name for name in dict.fromkeys(names) if name not in rows or rows[name].deleted_at is not None]
     if gone:
         project = await session.get(ProjectRow, version.project_id)
         which = f"Secret {gone[0]!r}" if len(gone) == 1 else f"Secrets {', '.join(map(repr, gone))}"
@@ -146,6 +159,7 @@ async def _require(
             "without it.",
             secrets=gone,
         )
+    return rows
 
 
 async def _read(session: AsyncSession, parts: Parts, row: SecretRow) -> str:

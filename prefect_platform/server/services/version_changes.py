@@ -13,6 +13,7 @@ from prefect_platform.server.services import environments, flows
 from prefect_platform.wire import environment_changes
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import Code, Deployment, RegisterRequest, VersionSettings
+from prefect_platform.wire.git import shown
 
 _NAMED_FILES = 5
 
@@ -49,11 +50,20 @@ async def _environment(session: AsyncSession, version: FlowVersionRow) -> Enviro
 
 def _code_changes(before: Code, after: Code) -> Iterator[str]:
     if before.digest != after.digest:
-        yield f"code: {_files(before, after)}"
+        yield f"code: {_commits(before, after) or _files(before, after)}"
     if before.kind is not after.kind:
         yield f"kind of code: {before.kind.value} -> {after.kind.value}"
     if before.entrypoint != after.entrypoint:
         yield f"entrypoint: {before.entrypoint} -> {after.entrypoint}"
+
+
+def _commits(before: Code, after: Code) -> str | None:
+    if before.git is None or after.git is None:
+        return None
+    told = [f"commit {before.git.commit[:12]} -> {after.git.commit[:12]}"]
+    if before.git.url != after.git.url:
+        told.append(f"repository {shown(before.git.url)} -> {shown(after.git.url)}")
+    return "; ".join(told)
 
 
 def _files(before: Code, after: Code) -> str:

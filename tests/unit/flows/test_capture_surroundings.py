@@ -74,4 +74,14 @@ def test_a_file_that_stays_is_named(beside: Path) -> None:
     )
     [note] = captured(beside, *cells).notes
     place = str(beside / "data.csv")
-    assert note == f"`PLACE` names the file 'data.csv', which does not travel: a run finds it as {place!r}."
+    assert note == (
+        f"`PLACE` names the file 'data.csv', which does not travel: a run finds it as {place!r}, or takes it "
+        "along with include=['data.csv']."
+    )
+
+
+def test_a_file_that_may_not_travel_is_not_offered(beside: Path) -> None:
+    (beside / "server.key").write_text("a")
+    [note] = captured(beside, "PLACE = 'server.key'", "@flow\ndef etl():\n    return open(PLACE)").notes
+    assert "include=" not in note
+    assert "holds credentials" in note

@@ -183,7 +183,7 @@ def test_a_wrong_target_is_explained(
         load(target)
 
 
-def test_a_remote_flow_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_storage_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     from prefect import flow
 
     from prefect_platform.flows.capture.flow import capture
@@ -192,7 +192,7 @@ def test_a_remote_flow_is_refused_in_words(tmp_path: Path) -> None:
     def remote() -> None: ...
 
     remote._storage = object()  # type: ignore[assignment]
-    with pytest.raises(RegistrationError, match=r"Flow.from_source.*check the code out"):
+    with pytest.raises(RegistrationError, match=r"object cannot be written down for Prefect"):
         capture(remote, None, tmp_path)
 
 

@@ -1,0 +1,166 @@
+"""Everything that comes before the engine, in order: code, secrets, interpreter, promises, start script.
+
+Nothing of the user's runs before all six promises were looked at, and the start script is the first that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from prefect_platform.launcher import code, engine, gpu, results, size, start_script
+from prefect_platform.launcher.connection import Connection
+from prefect_platform.launcher.environment import Environment
+from prefect_platform.launcher.faults import Unreachable
+from prefect_platform.launcher.fetching import Fetched, Fetching
+from prefect_platform.launcher.flow_run import check_wanted
+from prefect_platform.launcher.forked import EngineStart, Forked
+from prefect_platform.launcher.interpreter import Interpreter, ask
+from prefect_platform.launcher.logbook import Logbook
+from prefect_platform.launcher.process import end_leftovers
+from prefect_platform.launcher.promises import Promises
+from prefect_platform.launcher.secrets import Secrets
+from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.start_script import StartScript
+from prefect_platform.launcher.surroundings import variables, working_directory
+from prefect_platform.wire.launch import LaunchSpec
+
+DRAIN_SECONDS = 5.0
+"""How long output may still come when every process of the run is gone."""
+
+
+class Preparation:
+    """Prepares one attempt; afterwards it starts the engine, and frees what it took."""
+
+    def __init__(
+        self, spec: LaunchSpec, directory: Path, log: Logbook, signals: Signals, inherited: Mapping[str, str]
+    ) -> None:
+        self._spec, self._directory = spec, directory
+        self._log, self._signals, self._inherited = log, signals, inherited
+        self._promises = Promises(log.steps.promise)
+        self._fetching = Fetching(spec, directory, log, signals, inherited)
+        self._secrets = Secrets(spec, directory, inherited)
+        self._environment = Environment(spec, log, signals, inherited, self._early)
+        self._interpreter = spec.interpreter
+        self._given = {**spec.environment, **gpu.variables(spec)}
+        """Variables that the run is given, as far as its interpreter can make use of them."""
+        self._place = directory
+        self._children: list[Forked] = []
+        """Forked in advance: the start script if there is one, and the engine last."""
+        self._script: StartScript | None = None
+
+    def prepare(self, connection: Connection, rest: Callable[[float, Unreachable], None]) -> None:
+        """Check and fetch what the engine needs, and run the start script.
+
+        Raises:
+            LaunchFault: something that was asked for cannot be had.
+        """
+        spec = self._spec
+        self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
+        self._signals.check()
+        fetched = self._fetching.fetch(connection, rest)
+        self._place = fetched.place
+        self._signals.check()
+        self._secrets.put(self._promises, self._log.say)
+        self._look(fetched)
+        self._promises.tell()
+        self._signals.check()
+        self._log.say(check_wanted(spec.flow_run))
+        self._log.steps.add("checked")
+        self._run_start_script()
+        self._signals.check()
+
+    def start_engine(self, added: Mapping[str, str], output: int) -> int:
+        """Start the engine with these variables too; `output` becomes its descriptors 1 and 2. Its pid.
+
+        Raises:
+            EngineFault: it cannot be started.
+            EnvironmentFault: its working directory cannot be had.
+        """
+        given = self._variables(**added)
+        start = EngineStart(
+            self._interpreter,
+            engine.arguments(self._spec.python_version, self._place),
+            given,
+            self._directory_of(given),
+            output,
+        )
+        return self._children.pop().become(start) if self._children else engine.start_engine(start)
+
+    def drained(self) -> bool:
+        """Whether the output of the start script was read to its end, once nothing of it is left."""
+        return self._script is None or self._script.finish(DRAIN_SECONDS)
+
+    def give_up(self) -> None:
+        """No engine is started: tell the promises as far as they were looked at, and end what was started."""
+        self._promises.tell()
+        while self._children:
+            self._children.pop().dismiss()
+        if self._script is not None:
+            end_leftovers(self._signals.sleep)
+            self._script.finish(DRAIN_SECONDS)
+
+    def release(self) -> None:
+        """The attempt has ended: take away what nobody else may find, and free what others may want."""
+        self._secrets.remove(self._log.say)
+        self._environment.release()
+
+    def _look(self, fetched: Fetched) -> None:
+        """Compare what is here with what was asked for."""
+        spec = self._spec
+        interpreter = self._environment.find(self._ask(), self._promises, fetched.place)
+        self._interpreter = interpreter.executable
+        code.judge(self._promises, fetched.what, interpreter)
+        self._given = results.variables(self._given, interpreter, self._log.say)
+        size.judge(self._promises, spec, *size.look())
+        self._open_logs()
+        with_it = replace(spec, interpreter=self._interpreter)
+        if found := gpu.check(self._promises, with_it, fetched.place, self._variables()):
+            self._log.say(f"The run has {found}.")
+
+    def _ask(self) -> Callable[[str], Interpreter]:
+        """Asks an interpreter what it is, and for the modules that the flow imports."""
+        spec, place = self._spec, self._place
+        modules = [] if spec.flow_run.pulled else code.imports(spec.flow_run.entrypoint, place)
+        shared = Path(spec.shared_directory) if spec.shared_directory else None
+        given = engine.environment(self._inherited, self._given, spec.flow_run, place)
+        return lambda executable: ask(executable, modules, place, given, shared)
+
+    def _open_logs(self) -> None:
+        if self._script_text is not None:
+            self._log.more(start_script.SOURCE)
+        names = ", ".join(source.name for source in self._log.sources)
+        self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
+
+    @property
+    def _script_text(self) -> str | None:
+        return self._spec.wanted.start_script if self._spec.wanted is not None else None
+
+    def _early(self) -> None:
+        """Let heartbeats and output flow from here on. That takes threads, after which nothing may be forked:
+        so what is to be started is forked now, and waits."""
+        if not self._children:
+            self._children = [Forked() for _ in range(1 if self._script_text is None else 2)]
+            self._log.shipper.start()
+
+    def _run_start_script(self) -> None:
+        text = self._script_text
+        if text is None:
+            return
+        self._early()
+        self._script = StartScript(text, self._directory, self._log, self._signals)
+        given = self._variables()
+        directory = self._directory_of(given)
+        self._script.run(self._children.pop(0), given, directory, self._spec.grace_seconds)
+
+    def _variables(self, **added: str) -> dict[str, str]:
+        """Variables of the start script and, with a few that are added, of the engine."""
+        spec = self._spec
+        given = {**self._given, **added, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
+        found = engine.environment(self._inherited, given, spec.flow_run, self._place)
+        return found if spec.wanted is None else {**found, **variables(self._interpreter, found.get("PATH"))}
+
+    def _directory_of(self, given: Mapping[str, str]) -> Path:
+        wanted = self._spec.wanted
+        return self._place if wanted is None else working_directory(wanted, self._place, given)
