@@ -41,7 +41,8 @@ KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
     "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
-    "env", "packages", "requirements", "start_script", "working_directory", "strict", "include", "source_secret", *sizing.KNOWN,
+    "env", "packages", "requirements", "start_script", "working_directory", "strict",
+    "include", "source_secret", *sizing.KNOWN,
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Everything that comes before the engine, in order: code, secrets, interpreter, promises, start script.
 
-Nothing of the user's runs before all six promises were looked at, and the start script is the first that does.
+Nothing of the user's runs before all six promises were looked at; the start script is the first that does.
 """
 
 from __future__ import annotations
