@@ -41,7 +41,8 @@ def command(flow: str, old: int, new: int, project: str | None, as_json: bool) -
         print(line)
     if settings and text:
         print()
-    print(text or ("" if settings else f"Versions {old} and {new} are the same."), end="" if text else "\n")
+    if text or not settings:
+        print(text or f"Versions {old} and {new} are the same.", end="" if text else "\n")
 
 
 def _versions(client: PlatformClient, flow: str, numbers: tuple[int, int]) -> tuple[FlowVersion, FlowVersion]:

@@ -68,7 +68,14 @@ class Scene:
         """What a command prints and how it exits."""
         return CliRunner().invoke(main, list(words), input=input, env={**self.environment, **environment})
 
-    def register(self, files: Mapping[str, bytes], *, flow: str = "etl", **settings: object) -> FlowVersion:
+    def register(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        flow: str = "etl",
+        environment: Mapping[str, object] | None = None,
+        **settings: object,
+    ) -> FlowVersion:
         """A version of a flow with one deployment, `nightly`."""
         data = zipped(files)
         digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
@@ -84,6 +91,7 @@ class Scene:
                     ],
                 },
                 "settings": {"python": PYTHON, **settings},
+                "environment": environment,
             }
         )  # fmt: skip
         answer = self.client.flows.register("default", request)

@@ -41,6 +41,27 @@ def test_versions_and_their_difference(platform: Scene) -> None:
     assert "return 2" in json.loads(platform.type("flow", "diff", "etl", "1", "2", "--json").stdout)["diff"]
 
 
+def test_the_difference_of_two_environments_is_in_words(platform: Scene) -> None:
+    old = {"python_version": "3.11.7", "distributions": [{"name": "numpy", "version": "2.4.5"}]}
+    new = {**old, "distributions": [{"name": "numpy", "version": "2.4.6"}], "variables": {"REGION": "geheim"}}
+    platform.register({"flow.py": OLD}, environment=old)
+    platform.register({"flow.py": OLD}, environment=new)
+    shown = platform.type("flow", "diff", "etl", "1", "2")
+    assert shown.stdout == "numpy 2.4.5 -> 2.4.6\nvariable REGION added\n"
+    told = json.loads(platform.type("flow", "diff", "etl", "1", "2", "--json").stdout)
+    assert told == {"settings": ["numpy 2.4.5 -> 2.4.6", "variable REGION added"], "diff": ""}
+
+
+def test_options_about_the_environment_are_checked_without_repeating_a_value(platform: Scene) -> None:
+    for wrong, words in (("geheim", "expected NAME=VALUE"), ("A=1", "'A' is given twice")):
+        done = platform.type("flow", "register", "x.py:y", "--env", "A=geheim", "--env", wrong)
+        assert done.exit_code == 2
+        assert words in done.stderr
+        assert "geheim" not in done.stderr
+    done = platform.type("flow", "register", "x.py:y", "--start-script", "/nowhere.sh")
+    assert "'/nowhere.sh' does not exist" in done.stderr
+
+
 def test_what_there_is_not_is_named_with_what_there_is(platform: Scene) -> None:
     platform.register({"flow.py": OLD})
     missing = platform.type("flow", "show", "elt")

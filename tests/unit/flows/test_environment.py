@@ -121,9 +121,7 @@ def test_a_requirements_file_is_read_as_pip_reads_it(tmp_path: Path) -> None:
     assert found.packages == (
         "attrs", "numpy == 2.4.6", "polars[async] >= 1 ; python_version > '3'", "tzdata",
         "--extra-index-url https://packages.example/simple", "--index-url https://other.example",
-        "click==8.1.0",
-
-        "x @ git+https://h.example/x@abc#egg=x",
+        "click==8.1.0", "x @ git+https://h.example/x@abc#egg=x",
     )  # fmt: skip
     [note] = found.notes
     assert "line 8: the hash is not checked" in note

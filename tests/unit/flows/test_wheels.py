@@ -131,8 +131,7 @@ def test_a_local_package_is_installed_again_as_it_was(tmp_path: Path) -> None:
     target = tmp_path / "target"
     (tmp_path / "index").mkdir()
     subprocess.run(
-        [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(target),
-         str(path)],
+        [UV, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(target), str(path)],
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment(tmp_path / "index")}, check=True,
     )  # fmt: skip
     assert (target / "local" / "__init__.py").read_text() == "X = 7\n"

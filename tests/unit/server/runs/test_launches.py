@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from prefect_platform.errors import AlreadyClaimed, Conflict, NotFound, UsageError
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.db.tables import TokenRow, WorkloadRow
+from prefect_platform.server.db.tables import FlowVersionRow, ProjectRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import (
     attempts,
+    environments,
     launch_specs,
     launches,
     tokens,
@@ -22,6 +23,7 @@ from prefect_platform.server.services import (
 )
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire import launch
+from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.runs import Attempt, CancelRequest, ResultReport, Status, StepReport
 from prefect_platform.wire.tokens import TokenKind
 from tests.server_scene import Scene
@@ -159,6 +161,30 @@ async def test_signs_of_life_are_written_now_and_then(stage: Scene) -> None:
     assert (await stage.row(WorkloadRow, attempt.workload.id)).last_seen_at == first is not None
     await attempts.cancel(stage.parts, stage.agent, attempt.id, CancelRequest())
     assert await stage.stop_wanted(attempt.workload.id)
+
+
+async def test_a_claim_tells_the_environment_of_the_version(stage: Scene) -> None:
+    asked = EnvironmentSpec(
+        python_version="3.11.7", variables={"REGION": "eu", "PREFECT_HOME": "/elsewhere"}, packages=["x"],
+        start_script="true", working_directory="/w",
+    )  # fmt: skip
+    async with stage.parts.database.session() as session:
+        version = await session.get(FlowVersionRow, stage.version_id)
+        assert version is not None
+        project = await session.get(ProjectRow, version.project_id)
+        assert project is not None
+        mark = await environments.ensure(session, stage.parts, stage.user, project, asked)
+        version.settings = {**version.settings, "environment": mark, "strict": True}
+    attempt, launcher = await placed(stage)
+    spec = launch.decode(
+        launch.LaunchSpec, await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
+    )
+    assert spec.environment["REGION"] == "eu"
+    assert spec.environment["PREFECT_HOME"] != "/elsewhere", "what the platform sets counts more"
+    assert spec.wanted is not None
+    assert (spec.wanted.fingerprint, spec.wanted.strict, spec.wanted.packages) == (mark, True, ["x"])
+    assert (spec.wanted.start_script, spec.wanted.working_directory) == ("true", "/w")
+    assert spec.builder is not None
 
 
 async def test_the_environment_of_a_run(stage: Scene) -> None:
