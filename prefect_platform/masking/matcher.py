@@ -44,17 +44,22 @@ class Matcher:
         return self._automaton.pending(data)
 
 
-def matcher(values: Iterable[str]) -> Matcher | None:
-    """The matcher of these secrets, with the fastest finder there is; None if there is nothing to mask."""
+def matcher(values: Iterable[str], *, large: bool = True) -> Matcher | None:
+    """The matcher of these secrets, with the fastest finder there is; None if there is nothing to mask.
+
+    Not `large` is for a process that has many of them: it stays at a few megabytes each.
+    """
     found = needles(values)
-    return Matcher(found, fastest(found)) if found else None
+    return Matcher(found, fastest(found, large=large)) if found else None
 
 
-def fastest(needles: Sequence[bytes]) -> Finder:
+def fastest(needles: Sequence[bytes], *, large: bool = True) -> Finder:
     """The native finder where it is installed and has the room, else one of ours."""
     small = sum(map(len, needles)) <= native.MOST_BYTES
     module = native.library() if small else None
-    return native.Native(needles, module) if module is not None else plain(needles)
+    if module is None:
+        return plain(needles)
+    return native.Native(needles, module, table_after=native.TABLE_AFTER if large else 0)
 
 
 def plain(needles: Sequence[bytes]) -> Finder:
