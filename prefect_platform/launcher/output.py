@@ -16,7 +16,7 @@ from prefect_platform.launcher.source import Source
 
 PIPE_BYTES = 32 << 10
 CHUNK = 24 << 10
-"""Leaves 8 KiB of the 64 for the beginning of a secret that is held back."""
+"""Leaves 8 KiB of the 64, of which the masking holds back less than 64 bytes."""
 
 
 class Output:

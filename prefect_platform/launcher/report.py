@@ -25,6 +25,10 @@ MAX_NAME = 255
 STEPS, PROMISES = "steps", "promises"
 """What a report is of, as the end of its path at the platform."""
 MAX_SUMMARY, MAX_DIFFERENCES = 1024, 200
+STATE_TYPES = frozenset(
+    ("SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED", "CANCELLING")
+)
+"""Prefect's. They settle how a run ended, and say nothing of a secret that is spelled like one of them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def result_document(end: dict[str, Any], last_lines: str, redaction: Redaction) 
     reason = end["reason"]
     return {
         **end,
-        "receipt": _name(end["receipt"], redaction),
+        "receipt": end["receipt"] if end["receipt"] in STATE_TYPES else _name(end["receipt"], redaction),
         "receipt_state_name": _name(end["receipt_state_name"], redaction),
         "reason": None if reason is None else _text(reason, redaction),
         "last_lines": last_lines[-MAX_LAST_LINES:] or None,

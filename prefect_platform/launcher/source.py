@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 
 from prefect_platform.launcher.arrivals import Arrivals
-from prefect_platform.launcher.redaction import Masker
 from prefect_platform.launcher.spool import Spool
+from prefect_platform.masking.encodings import encoded
+from prefect_platform.masking.masker import Masker
 
 TAIL_BYTES = 8192
 
@@ -68,7 +69,7 @@ class Source:
 
     def say(self, sentence: str) -> None:
         """Write a line of the launcher's own, with its time."""
-        self.write(f"{timestamp(time.time())} {sentence}\n".encode("utf-8", "surrogateescape"))
+        self.write(encoded(f"{timestamp(time.time())} {sentence}\n"))
 
     def close(self) -> None:
         """End the stream: what was held back, then the markers that are due."""

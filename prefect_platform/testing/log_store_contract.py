@@ -136,6 +136,34 @@ class LogStoreContract:
             assert await each.read(WORKLOAD, SOURCE, 0, 9) == b"abc"
 
     @pytest.mark.asyncio
+    async def test_what_is_overwritten_is_what_is_sealed(self, store: LogStore, tmp_path: Path) -> None:
+        """Also where another process had counted the bytes as they were before."""
+        other = self.again(store, tmp_path)
+        before, after = b"one secret\nof two lines\nend", b"one ******\n************\nend"
+        await store.append(WORKLOAD, SOURCE, 0, before[:12], [Mark(0, 5)])
+        await other.append(WORKLOAD, SOURCE, 12, before[12:], [])
+        await store.overwrite(WORKLOAD, SOURCE, 4, after[4:23])
+        for each in (store, other):
+            assert await each.read(WORKLOAD, SOURCE, 0, 99) == after
+            assert (await each.stat(WORKLOAD, SOURCE)).lines == 3
+        was, now = hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest()
+        assert (await other.seal(WORKLOAD, SOURCE, len(after), now, 9)).sha256 == now
+        with pytest.raises(DigestMismatch):
+            await store.seal(WORKLOAD, SOURCE, len(after), was, 9)
+
+    @pytest.mark.asyncio
+    async def test_only_what_is_held_and_open_can_be_overwritten(self, store: LogStore) -> None:
+        await store.append(WORKLOAD, SOURCE, 0, b"abc", [])
+        for source, offset in ((SOURCE, 2), (SOURCE, 9), ("other", 0)):
+            with pytest.raises(OffsetMismatch):
+                await store.overwrite(WORKLOAD, source, offset, b"**")
+        await store.seal(WORKLOAD, SOURCE, 3, hashlib.sha256(b"abc").hexdigest(), 9)
+        with pytest.raises(Conflict):
+            await store.overwrite(WORKLOAD, SOURCE, 0, b"**")
+        assert await store.read(WORKLOAD, SOURCE, 0, 9) == b"abc"
+        assert await store.sources(WORKLOAD) == [SOURCE]
+
+    @pytest.mark.asyncio
     async def test_an_empty_source_can_be_sealed(self, store: LogStore) -> None:
         await store.seal(WORKLOAD, SOURCE, 0, hashlib.sha256(b"").hexdigest(), 9)
         assert await store.sources(WORKLOAD) == [SOURCE]

@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, SecretUnavailable, UsageError
 from prefect_platform.server.db.tables import WorkloadRow
-from prefect_platform.server.services import ends, launch_specs, workload_tokens, workload_views, workloads
+from prefect_platform.server.services import (
+    ends,
+    launch_specs,
+    log_masking,
+    workload_tokens,
+    workload_views,
+    workloads,
+)
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire import launch
@@ -58,6 +65,7 @@ async def _claim(parts: Parts, caller: Caller, workload_id: str, launcher_id: st
         await workload_tokens.revoke(session, row.id, TokenKind.USER_CODE, at)
         secret = await workload_tokens.issue(session, parts, row, TokenKind.USER_CODE)
         spec = await _spec(session, parts, row, secret)
+    parts.log_masks.given(workload_id, spec.secrets)
     workloads.tell(parts, row.project_id)
     return spec
 
@@ -89,7 +97,7 @@ async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: s
 
 async def step(parts: Parts, caller: Caller, workload_id: str, report: StepReport) -> Workload:
     """Note one step; `running` also moves the workload. A repeat is noted once."""
-    if report.name in RESERVED_STEPS:
+    if report.name in RESERVED_STEPS or report.name.startswith(log_masking.STEP):
         raise UsageError(f"Step {report.name!r} is the platform's own: a launcher cannot tell it.")
     async with parts.database.session() as session:
         row = await workloads.own(session, caller, workload_id, write=True)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from prefect_platform.errors import Conflict, NotFound, OffsetMismatch, StorageFull, foreign
 from prefect_platform.server.db.tables import LogGapRow, WorkloadRow
-from prefect_platform.server.services import workloads
+from prefect_platform.server.services import log_masking, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_activity import Standing
 from prefect_platform.server.services.parts import WORKLOADS, Parts
@@ -59,7 +59,7 @@ async def append(parts: Parts, caller: Caller, workload_id: str, source: str, pi
     interval = settings.watched_interval_seconds if watched else settings.interval_seconds
     marks = piece.marks or [Mark(piece.offset, _ms(parts))]
     try:
-        size = await parts.logs.append(workload_id, source, piece.offset, piece.data, marks)
+        size = await log_masking.append(parts, workload_id, source, piece.offset, piece.data, marks)
     except (OffsetMismatch, StorageFull) as error:
         size = (await parts.logs.stat(workload_id, source)).size
         error.data.update(AppendAnswer(size=size, interval=interval, stop=standing.stop).model_dump())
@@ -78,7 +78,10 @@ async def seal(
     """
     _own(caller, workload_id)
     await _standing(parts, workload_id)
-    await parts.logs.seal(workload_id, source, request.size, request.sha256, _ms(parts))
+    size, sha256 = request.size, request.sha256
+    if await log_masking.seals_over_what_is_stored(parts, workload_id, source, size, sha256):
+        sha256 = await _digest(parts, workload_id, source, size)
+    await parts.logs.seal(workload_id, source, size, sha256, _ms(parts))
     return next(info for info in await source_infos(parts, [workload_id]) if info.source == source)
 
 
@@ -89,7 +92,7 @@ async def append_recovered(parts: Parts, workload_id: str, source: str, offset: 
     """
     stat = await parts.logs.stat(workload_id, source)
     marks = [Mark(offset, _ms(parts))] if stat.last_ms is None else []
-    return await parts.logs.append(workload_id, source, offset, data, marks)
+    return await log_masking.append(parts, workload_id, source, offset, data, marks)
 
 
 async def mark_gap(
@@ -140,6 +143,7 @@ async def seal_as_is(parts: Parts, workload_id: str) -> None:
         if stat.sha256 is None:
             sha256 = await _digest(parts, workload_id, source, stat.size)
             await parts.logs.seal(workload_id, source, stat.size, sha256, _ms(parts))
+    parts.log_masks.forget(workload_id)
 
 
 async def source_infos(parts: Parts, workload_ids: Sequence[str]) -> list[LogSource]:

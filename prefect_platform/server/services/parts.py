@@ -15,6 +15,7 @@ from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.catalogue import Catalogue
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.log_activity import LogActivity
+from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
@@ -111,3 +112,5 @@ class Parts:
     """Results of tasks and flows, apart from the bundles: neither is ever looked for in the other's place."""
     log_activity: LogActivity = field(default_factory=LogActivity)
     """Who watches which log, and what appends need to know; kept by `services.logs`."""
+    log_masks: LogMasks = field(default_factory=LogMasks)
+    """Which secrets to look for in which log; told by claims, used by `services.log_masking`."""

@@ -47,6 +47,15 @@ class LogStore(Protocol):
         """
         ...
 
+    async def overwrite(self, workload_id: str, source: str, offset: int, data: bytes) -> None:
+        """Put `data` in the place of bytes already held. It ends lines exactly where they do.
+
+        Raises:
+            OffsetMismatch: not all of that place is held; nothing was changed.
+            Conflict: the source is sealed.
+        """
+        ...
+
     async def seal(self, workload_id: str, source: str, size: int, sha256: str, ms: int) -> Stat:
         """Close a source if its size and digest are these. Sealing again with the same is a no-op.
 

@@ -55,6 +55,16 @@ class MemoryLogs:
         self._changes.tell(workload_id)
         return end
 
+    async def overwrite(self, workload_id: str, source: str, offset: int, data: bytes) -> None:
+        found = self._get(workload_id, source)
+        if offset + len(data) > len(found.data):
+            message = f"Source {source!r} of workload {workload_id} ends at {len(found.data)}."
+            raise OffsetMismatch(message, size=len(found.data))
+        if found.sha256 is not None:
+            raise Conflict(f"Source {source!r} of workload {workload_id} is sealed.", size=len(found.data))
+        found.data[offset : offset + len(data)] = data
+        self._changes.tell(workload_id)
+
     async def seal(self, workload_id: str, source: str, size: int, sha256: str, ms: int) -> Stat:
         found = self._get(workload_id, source)
         if size != len(found.data):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from prefect_platform.launcher.output import Output
-from prefect_platform.launcher.redaction import Masker
+from prefect_platform.launcher.redaction import Redaction
 from prefect_platform.launcher.source import Source
 from prefect_platform.launcher.spool import Spool
 
@@ -17,7 +17,9 @@ class Stuck(Source):
     """Takes a chunk, and is killed before it has put it on the disk."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__("flow", Spool(directory, 1 << 20), Masker([b"secret"]), 1 << 20, lambda: None)
+        super().__init__(
+            "flow", Spool(directory, 1 << 20), Redaction(["secret"]).stream(), 1 << 20, lambda: None
+        )
         self.read, self.go_on = threading.Event(), threading.Event()
         self.taken = b""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_platform.launcher.redaction import Masker
+from prefect_platform.launcher.redaction import Redaction
 from prefect_platform.launcher.source import TAIL_BYTES, Source
 from prefect_platform.launcher.spool import Spool
 
@@ -18,8 +18,10 @@ Make = Callable[..., Source]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def source(cap: int = 1 << 20, secrets: tuple[bytes, ...] = ()) -> Source:
-        return Source("flow", Spool(tmp_path / "flow", 1 << 20), Masker(secrets), cap, lambda: None)
+    def source(cap: int = 1 << 20, secrets: tuple[str, ...] = ()) -> Source:
+        return Source(
+            "flow", Spool(tmp_path / "flow", 1 << 20), Redaction(secrets).stream(), cap, lambda: None
+        )
 
     return source
 
@@ -32,7 +34,7 @@ def everything(source: Source) -> bytes:
 
 
 def test_offsets_and_digest_are_those_of_the_masked_stream(make: Make) -> None:
-    source = make(secrets=(b"secret",))
+    source = make(secrets=("secret",))
     for piece in (b"a sec", b"ret and sec", b"ond"):
         source.write(piece)
     source.close()
@@ -118,3 +120,18 @@ def test_sentences_carry_their_time(make: Make) -> None:
     source = make()
     source.say("Something was done.")
     assert re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z Something was done\.\n", everything(source))
+
+
+def test_a_secret_of_the_marker_leaves_the_marker_to_read(make: Make) -> None:
+    """Markers are the launcher's own and are not masked: what they say is counted, never read back."""
+    source = make(cap=10, secrets=("prefect-platform", "bytes are missing here"))
+    source.write(b"1234567890 prefect-platform")
+    source.close()
+    assert everything(source).startswith(b"1234567890\n[prefect-platform] 17 bytes are missing here: ")
+
+
+def test_what_is_held_back_stays_small_whatever_the_secret(make: Make) -> None:
+    secret = "".join(chr(33 + n * 31 % 90) for n in range(60_000))
+    source = make(secrets=(secret,))
+    source.write(secret[:50_000].encode())
+    assert source.size > 50_000 - 64

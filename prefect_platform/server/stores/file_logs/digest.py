@@ -30,6 +30,11 @@ class RunningDigest:
         finally:
             self._lock.release()
 
+    def forget(self) -> None:
+        """The bytes are others now: `of` reads all of them again."""
+        with self._lock:
+            self._sha256, self._size = hashlib.sha256(), 0
+
     def of(self, descriptor: int, size: int) -> str:
         """The digest of the file's first `size` bytes."""
         with self._lock:

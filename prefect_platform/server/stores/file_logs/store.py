@@ -40,6 +40,10 @@ class FileLogs:
         self._changes.tell(workload_id)
         return size
 
+    async def overwrite(self, workload_id: str, source: str, offset: int, data: bytes) -> None:
+        await asyncio.to_thread(self._create, self._base(workload_id, source), Source.overwrite, offset, data)
+        self._changes.tell(workload_id)
+
     async def seal(self, workload_id: str, source: str, size: int, sha256: str, ms: int) -> Stat:
         base = self._base(workload_id, source)
         found = await asyncio.to_thread(self._create, base, Source.seal, size, sha256, ms)
