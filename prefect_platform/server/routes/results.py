@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from prefect_platform.errors import UsageError
@@ -34,10 +34,12 @@ async def put(request: Request, caller: Owner, project: str, key: str) -> Stored
 
 
 @router.get(PLACE, response_class=StreamingResponse)
-async def get(request: Request, caller: Owner, project: str, key: str) -> StreamingResponse:
+async def get(request: Request, caller: Owner, project: str, key: str) -> Response:
     """The bytes of a result, found to be those that were stored before the first of them is sent."""
     content = await results.open_(parts_of(request), caller, project, _key(key))
     headers = {DIGEST_HEADER: content.sha256, "Content-Length": str(content.size)}
+    if isinstance(content.data, bytes):
+        return Response(content.data, headers=headers, media_type="application/octet-stream")
     return StreamingResponse(content.data, headers=headers, media_type="application/octet-stream")
 
 

@@ -36,7 +36,7 @@ class Content:
 
     sha256: str
     size: int
-    data: AsyncIterator[bytes]
+    data: bytes | AsyncIterator[bytes]
 
 
 async def put(
@@ -70,7 +70,11 @@ async def _note(parts: Parts, row: ResultRow) -> str | None:
         await _alone(session, parts, row.sha256)
         found = await session.get(ResultRow, (row.project_id, row.key), with_for_update=True)
         before = found.sha256 if found is not None else None
-        await session.merge(row)
+        if found is None:
+            session.add(row)
+        else:
+            found.sha256, found.size, found.created_by = row.sha256, row.size, row.created_by
+            found.created_at, found.used_at = row.created_at, row.used_at
         await session.flush()
         # Nobody deletes them from here on; but somebody may have, since they were stored.
         if await parts.results.size(row.sha256) is None:
@@ -85,10 +89,19 @@ async def open_(parts: Parts, caller: Caller, project_name: str, key: str) -> Co
         NotFound: it stands for nothing.
         DigestMismatch: the bytes were altered where they are stored.
     """
-    row = await _row(parts, caller, project_name, key)
-    await _used(parts, row)
+    async with parts.database.reader() as session:
+        project = await projects.member(session, caller, project_name)
+        row = await session.get(ResultRow, (project.id, key))
     try:
+        if row is None:
+            raise NotFound(f"There is no result {key}.")
+        await _used(parts, row)
         return Content(row.sha256, row.size, await _checked(parts, row))
+    except NotFound as error:
+        raise NotFound(
+            f"Project {project_name!r} has no such result: it was never stored, or not used for "
+            f"{parts.config.limits.result_days} days and deleted."
+        ) from error
     except DigestMismatch as error:
         raise DigestMismatch(
             "This result was altered where the platform stores it, so it is not given out. Run the task or "
@@ -96,28 +109,12 @@ async def open_(parts: Parts, caller: Caller, project_name: str, key: str) -> Co
         ) from error
 
 
-async def _row(parts: Parts, caller: Caller, project_name: str, key: str) -> ResultRow:
-    async with parts.database.reader() as session:
-        project = await projects.member(session, caller, project_name)
-        row = await session.get(ResultRow, (project.id, key))
-    if row is None or await parts.results.size(row.sha256) is None:
-        raise NotFound(
-            f"Project {project_name!r} has no such result: it was never stored, or not used for "
-            f"{parts.config.limits.result_days} days and deleted."
-        )
-    return row
-
-
-async def _checked(parts: Parts, row: ResultRow) -> AsyncIterator[bytes]:
+async def _checked(parts: Parts, row: ResultRow) -> bytes | AsyncIterator[bytes]:
     if row.size <= WHOLE_BYTES:
-        return _once(b"".join([piece async for piece in parts.results.read(row.sha256)]))
+        return b"".join([piece async for piece in parts.results.read(row.sha256)])
     async for _ in parts.results.read(row.sha256):
         pass
     return parts.results.read(row.sha256)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def _used(parts: Parts, row: ResultRow) -> None:

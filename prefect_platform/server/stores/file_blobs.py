@@ -43,16 +43,13 @@ class FileBlobs:
 
     async def read(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes in pieces of `PIECE`; the last comes after the digest was found right."""
-        place = self._place(sha256)
         try:
-            file = await asyncio.to_thread(place.open, "rb", 0)
+            file, digest, held = await asyncio.to_thread(_begin, self._place(sha256))
         except FileNotFoundError:
             raise NotFound(f"There is no blob {sha256}.") from None
         with file:
-            digest, held = hashlib.sha256(), b""
-            while piece := await asyncio.to_thread(_next, file, digest):
-                if held:
-                    yield held
+            while len(held) == PIECE and (piece := await asyncio.to_thread(_next, file, digest)):
+                yield held
                 held = piece
             _verify(sha256, digest.hexdigest(), "on disk is damaged: register again to store it anew")
             yield held
@@ -123,6 +120,12 @@ def _write(file: BinaryIO, digest: hashlib._Hash, data: bytearray) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
+
+
+def _begin(place: Path) -> tuple[BinaryIO, hashlib._Hash, bytes]:
+    """The file and its first piece, which is most often all of it."""
+    file, digest = place.open("rb", 0), hashlib.sha256()
+    return file, digest, _next(file, digest)
 
 
 def _next(file: BinaryIO, digest: hashlib._Hash) -> bytes:

@@ -41,7 +41,9 @@ async def put(parts: Parts, data: bytes, key: str = KEY, project: str = "default
 async def read(parts: Parts, key: str = KEY, caller: Caller | None = None, project: str = "default") -> bytes:
     caller = caller or await server_calls.owner(parts)
     content = await results.open_(parts, caller, project, key)
-    data = b"".join([piece async for piece in content.data])
+    data = content.data
+    if not isinstance(data, bytes):
+        data = b"".join([piece async for piece in data])
     assert len(data) == content.size
     return data
 
