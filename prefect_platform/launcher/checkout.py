@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prefect_platform.launcher.bundle import MAX_MEMBERS, MAX_UNPACKED_BYTES
+from prefect_platform.launcher.bundle import MAX_UNPACKED_BYTES
 from prefect_platform.launcher.faults import SourceFault
 from prefect_platform.launcher.git import Broken, Objects
 
@@ -50,11 +50,12 @@ class Entry:
 class Checkout:
     """Writes one commit below `place`, which is made."""
 
-    def __init__(self, objects: Objects, place: Path, directories: Sequence[str] = ()) -> None:
+    def __init__(self, objects: Objects, place: Path, directories: Sequence[str], most: int) -> None:
         self._objects = objects
         self._place = place
         self._directories = [directory.strip("/") for directory in directories]
         self._made = Written()
+        self._count, self._most = 0, most
 
     def write(self, commit: str) -> Written:
         """Write everything, links last, so that no file is written through one.
@@ -64,23 +65,44 @@ class Checkout:
             SourceFault: the commit holds what is not taken; the message names it.
         """
         self._place.mkdir()
-        self._folder(_tree_of(self._objects.read(commit, "commit")), "", 0)
+        found = self._walk(_tree_of(self._objects.read(commit, "commit")))
+        self._objects.ahead(entry.name for entry in found)
+        for entry in found:
+            self._one(entry)
         for path, target in self._made.links.items():
             self._link(path, target)
         for path in self._made.links:
             self._check_link(path)
         return self._made
 
-    def _folder(self, tree: str, above: str, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise SourceFault(f"The repository has more than {MAX_DEPTH} folders within each other.")
-        for entry in _entries(self._objects.read(tree, "tree"), above, len(tree) // 2):
-            if entry.mode == FOLDER:
+    def _walk(self, tree: str) -> list[Entry]:
+        """Make the folders, level by level; the files and links that belong into them."""
+        found: list[Entry] = []
+        level, levels = [Entry("", FOLDER, tree)], 0
+        while level:
+            levels += 1
+            if levels > MAX_DEPTH:
+                raise SourceFault(f"The repository has more than {MAX_DEPTH} folders within each other.")
+            self._objects.ahead(folder.name for folder in level)
+            level = [inner for folder in level for inner in self._folder(folder, found)]
+        return found
+
+    def _folder(self, folder: Entry, found: list[Entry]) -> Iterator[Entry]:
+        """The folders in one; its files and links go to `found`."""
+        above = f"{folder.path}/" if folder.path else ""
+        for entry in _entries(self._objects.read(folder.name, "tree"), above, len(folder.name) // 2):
+            self._count += 1
+            if self._count > self._most:  # a small repository may stand for any number of files
+                raise SourceFault(f"The repository has more than {self._most} files and folders.")
+            if entry.mode in (FOLDER, MODULE):
                 if self._wanted_folder(entry.path):
                     self._make(entry.path)
-                    self._folder(entry.name, f"{entry.path}/", depth + 1)
+                    if entry.mode == FOLDER:
+                        yield entry
+                    else:
+                        self._made.modules.append(entry.path)
             elif self._wanted_file(entry.path):
-                self._one(entry)
+                found.append(entry)
 
     def _one(self, entry: Entry) -> None:
         if entry.mode in FILES:
@@ -88,9 +110,6 @@ class Checkout:
         elif entry.mode == LINK:
             target = b"".join(self._objects.pieces(entry.name, "blob", MAX_LINK))
             self._made.links[entry.path] = os.fsdecode(target)
-        elif entry.mode == MODULE:
-            self._make(entry.path)
-            self._made.modules.append(entry.path)
         else:
             raise SourceFault(f"The repository has {entry.path!r}, which is no plain file.")
 
@@ -103,8 +122,6 @@ class Checkout:
     def _file(self, entry: Entry, mode: int) -> None:
         made = self._made
         made.files += 1
-        if made.files > MAX_MEMBERS:
-            raise SourceFault(f"The repository has more than {MAX_MEMBERS} files.")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             descriptor = os.open(self._place / entry.path, flags, mode)

@@ -8,7 +8,8 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_SAID = 64 << 10
 MAX_HELD = 64 << 20
 """Largest commit, tree or link that is read into memory."""
 MAX_HEADER = 256
+AHEAD = 512
+"""Objects asked for before the first of them was read."""
 SILENT_SECONDS = 60.0
 """So long may git read one object from its own disk."""
 
@@ -154,7 +157,13 @@ class Objects:
         self._poll = select.poll()
         self._poll.register(self._answers, select.POLLIN)
         self._poll.register(interrupts.wake_fd, select.POLLIN)
-        self._held = b""
+        self._held, self._at = b"", 0
+        self._coming: deque[str] = deque()
+        self._asked: deque[str] = deque()
+
+    def ahead(self, names: Iterable[str]) -> None:
+        """Say which objects are read next, in this order: git then need not wait for each question."""
+        self._coming.extend(names)
 
     def read(self, name: str, kind: str) -> bytes:
         """An object whole. Raises: Broken."""
@@ -181,21 +190,34 @@ class Objects:
             raise Broken(f"{kind} {name} was altered")
 
     def _header(self, name: str, kind: str) -> int:
-        try:
-            self._requests.write(f"{name}\n".encode())
-        except OSError as error:
-            raise Broken(f"git does not read its objects: {error.strerror}") from error
-        while (end := self._held.find(b"\n")) < 0 and len(self._held) < MAX_HEADER:
-            self._held += self._receive()
-        words, self._held = self._held[: max(end, 0)].split(), self._held[end + 1 :]
+        self._ask(name)
+        while (end := self._held.find(b"\n", self._at)) < 0 and len(self._held) - self._at < MAX_HEADER:
+            self._held, self._at = self._held[self._at :] + self._receive(), 0
+        words, self._at = self._held[self._at : max(end, self._at)].split(), end + 1
         if len(words) != 3 or words[0] != name.encode() or words[1] != kind.encode():
             raise Broken(f"{kind} {name} is not there")
         return int(words[2])
 
+    def _ask(self, name: str) -> None:
+        """Keep git busy, but leave room in the pipe: with more questions than that, each might wait for the
+        other."""
+        if not self._asked and not self._coming:
+            self._coming.append(name)
+        if len(self._asked) < AHEAD // 2 and self._coming:
+            batch = [self._coming.popleft() for _ in range(min(len(self._coming), AHEAD - len(self._asked)))]
+            self._asked.extend(batch)
+            try:
+                self._requests.write("".join(f"{one}\n" for one in batch).encode())
+            except OSError as error:
+                raise Broken(f"git does not read its objects: {error.strerror}") from error
+        if self._asked.popleft() != name:
+            raise ValueError(f"{name} is not the object that comes next")
+
     def _some(self, most: int) -> bytes:
-        if not self._held:
-            self._held = self._receive()
-        found, self._held = self._held[:most], self._held[most:]
+        if self._at == len(self._held):
+            self._held, self._at = self._receive(), 0
+        found = self._held[self._at : self._at + most]
+        self._at += len(found)
         return found
 
     def _receive(self) -> bytes:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from prefect_platform.launcher.bundle import MAX_MEMBERS
 from prefect_platform.launcher.checkout import Checkout, Written
 from prefect_platform.launcher.faults import SourceFault
 from prefect_platform.launcher.git import Broken, Git, GitFailed, Interrupts
@@ -40,8 +41,11 @@ class Source:
         shared: Path | None,
         inherited: Mapping[str, str],
         interrupts: Interrupts,
+        *,
+        most: int = MAX_MEMBERS,
     ) -> None:
         self._source = source
+        self._most = most
         self._directory = directory
         self._interrupts = interrupts
         self._remote = _judged(source)
@@ -96,7 +100,9 @@ class Source:
             os.utime(self._mirror)
         try:
             with self._git().objects() as objects:
-                return Checkout(objects, place, self._source.directories).write(self._source.commit)
+                return Checkout(objects, place, self._source.directories, self._most).write(
+                    self._source.commit
+                )
         except Broken:
             shutil.rmtree(place, ignore_errors=True)
             return None

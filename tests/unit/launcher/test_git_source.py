@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -16,34 +15,14 @@ from typing import Any
 
 import pytest
 
+from prefect_platform.launcher.bundle import MAX_MEMBERS
 from prefect_platform.launcher.checkout import Written
 from prefect_platform.launcher.faults import SourceFault, Stopped
 from prefect_platform.launcher.git_source import Source, key, working_directory
 from prefect_platform.testing.embedded import until
 from prefect_platform.wire.launch import GitSource
+from tests.interrupts import Quiet
 from tests.repositories import Repository, repository
-
-
-class Quiet:
-    """Interrupts of a launcher that nobody stops, or that is stopped from the outset."""
-
-    def __init__(self, *, stopped: bool = False) -> None:
-        self.wake_fd, self._write = os.pipe()
-        self.stopped = stopped
-
-    def check(self) -> None:
-        if self.stopped:
-            raise Stopped("stopped")
-
-    def clear(self) -> None:
-        os.read(self.wake_fd, 1)
-
-    def sleep(self, seconds: float) -> None:
-        select.select([], [], [], min(seconds, 0.01))
-
-    def close(self) -> None:
-        os.close(self.wake_fd)
-        os.close(self._write)
 
 
 @pytest.fixture
@@ -61,11 +40,13 @@ class Machine:
         self.said: list[str] = []
         self._folder, self._quiet, self._runs = folder, quiet, 0
 
-    def provide(self, source: GitSource, quiet: Quiet | None = None) -> tuple[Path, Written]:
+    def provide(
+        self, source: GitSource, quiet: Quiet | None = None, most: int = MAX_MEMBERS
+    ) -> tuple[Path, Written]:
         self._runs += 1
         directory = self._folder / f"run-{self._runs}"
         directory.mkdir()
-        wanted = Source(source, directory, self.shared, os.environ, quiet or self._quiet)
+        wanted = Source(source, directory, self.shared, os.environ, quiet or self._quiet, most=most)
         return directory / "code", wanted.provide(directory / "code", self.said.append)
 
     def mirror(self, source: GitSource) -> Path:
@@ -173,6 +154,19 @@ def test_a_file_is_never_written_through_a_link(machine: Machine, there: Reposit
     with pytest.raises(SourceFault):
         machine.provide(source(there, commit))
     assert not list((tmp_path / "outside").iterdir())
+
+
+def test_a_small_repository_that_stands_for_billions_of_files(machine: Machine, there: Repository) -> None:
+    tree = there.git("mktree", "-z", stdin=b"")
+    raw = bytes.fromhex(tree)
+    for _ in range(12):
+        lines = b"".join(b"40000 d%d\0" % n + raw for n in range(10))
+        raw = bytes.fromhex(
+            there.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=lines)
+        )
+    commit = hostile(there, (b"40000", b"bomb", raw))
+    with pytest.raises(SourceFault, match="more than 200 files and folders"):
+        machine.provide(source(there, commit), most=200)
 
 
 def test_a_name_that_looks_like_an_option_is_a_file(machine: Machine, there: Repository) -> None:
