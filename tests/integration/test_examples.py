@@ -1,4 +1,4 @@
-"""Both examples, executed by a real kernel against a real platform, and checked to the value."""
+"""Every example, executed by a real kernel against a real platform, and checked to the value."""
 
 from __future__ import annotations
 
@@ -61,12 +61,21 @@ def log_text(client: PlatformClient, run: Run) -> str:
     return client.logs.raw(flow.workload_id, "flow").decode()
 
 
+def promises(client: PlatformClient, run: Run) -> dict[str, bool]:
+    """Which of the six promises were kept, in the only attempt of a run; all of them were looked at."""
+    [attempt] = client.runs.get(run.id).attempt_list
+    found = {one.name.value: one.kept for one in attempt.workload.promises or []}
+    assert set(found) == {"size", "gpu", "environment", "code", "secrets", "logs"}
+    return found
+
+
 def test_first_flow(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(EXAMPLES / "01-first-flow", tmp_path / "nb")
     notebook = execute(platform, folder, "first_flow.ipynb", monkeypatch)
     client = platform.client()
     run = last_run(client, "hello")
     assert run.status == Status.SUCCEEDED, run.reason
+    assert all(promises(client, run).values())
     lines = [line for line in log_text(client, run).splitlines() if line.startswith("Hello")]
     assert lines == [f"Hello Hello, {name}!" for name in ("Ada", "Grace", "Katherine")]
     assert "Hello Hello, Katherine!" in printed(notebook), "the cell follows the log"
@@ -78,6 +87,7 @@ def test_flight_delays(platform: Embedded, tmp_path: Path, monkeypatch: pytest.M
     client = platform.client()
     run = last_run(client, "flight-delays")
     assert run.status == Status.SUCCEEDED, run.reason
+    assert all(promises(client, run).values())
     text = log_text(client, run)
     assert "336,776 flights read" in text
     assert "mean arrival delay: 6.8954 minutes over 327,346 flights" in text
@@ -105,3 +115,24 @@ def test_the_same_notebook_in_a_new_kernel_is_the_same_version_and_its_cache_is_
     text = log_text(client, run)
     assert "flights read" not in text, "the second run takes the table from the cache"
     assert "area under the ROC curve: 0.880" in text
+
+
+def test_secrets_and_packages(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(EXAMPLES / "03-secrets-and-packages", tmp_path / "nb")
+    execute(platform, folder, "signed_report.ipynb", monkeypatch)
+    client = platform.client()
+    second, first = [run for run in client.runs.list("default").items if run.flow_name == "report"]
+    assert (first.status, second.status) == (Status.SUCCEEDED, Status.SUCCEEDED), (
+        first.reason,
+        second.reason,
+    )
+    text = log_text(client, first)
+    assert "the key is ****************************\nthe file holds the same: True\n" in text
+    assert "prepared by the start script: for EUR\n" in text
+    assert re.search(r"north +150\n *south +100\n *west +200\n", text)
+    assert "asking the database" in text
+    assert "asking the database" not in log_text(client, second), "the result is kept for every run"
+    assert {source.source for source in client.logs.sources(first.id)} >= {"environment", "start-script"}
+    kept = promises(client, first) | promises(client, second)
+    assert all(kept.values()), kept
+    assert len(client.secrets.uses("default", "report-key")) == 2

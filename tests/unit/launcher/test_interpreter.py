@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import venv
 from pathlib import Path
@@ -105,12 +104,6 @@ def test_what_was_kept_and_cannot_be_read_is_asked_for_again(
     (file,) = (shared / "interpreters").iterdir()
     file.write_bytes(kept)
     assert asked(python, tmp_path, "json", shared=shared) == first
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_done_without_as_a_user(python: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    assert asked(python, tmp_path, "json", shared=tmp_path / "shared").version
 
 
 def test_a_shared_folder_that_is_a_file_is_done_without(python: Path, tmp_path: Path) -> None:
