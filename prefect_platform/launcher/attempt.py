@@ -12,7 +12,13 @@ from prefect_platform.launcher.bundle import fetch, unpack
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.ending import Circumstances, End, reason
-from prefect_platform.launcher.faults import EngineFault, LaunchFault, Unreachable
+from prefect_platform.launcher.faults import (
+    BundleFault,
+    EngineFault,
+    LaunchFault,
+    SourceFault,
+    Unreachable,
+)
 from prefect_platform.launcher.flow_run import check_wanted
 from prefect_platform.launcher.interpreter import ask
 from prefect_platform.launcher.logbook import Logbook
@@ -71,6 +77,8 @@ class Attempt:
             with selectors.DefaultSelector() as selector:
                 return self._supervise(place, selector)
         except LaunchFault as fault:
+            if isinstance(fault, (BundleFault, SourceFault)):
+                self._promises.break_("code", str(fault))
             self._promises.tell()
             self._log.say(str(fault))
             return End(reason=str(fault))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, RegistrationError
+from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire import git
 from prefect_platform.wire.flows import Code, VersionSettings
@@ -25,18 +26,19 @@ def check(parts: Parts, code: Code, settings: VersionSettings) -> None:
 
 
 async def source(
-    session: AsyncSession, parts: Parts, project_id: str, code: Code, settings: VersionSettings
+    session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow
 ) -> GitSource | None:
     """What a launcher is told of the repository; nothing where the code comes from elsewhere.
 
     What was fetched with a secret stays within the project: another one that names the same address
     has not shown that it may read it.
     """
+    code, settings = Code.model_validate(version.code), VersionSettings.model_validate(version.settings)
     if code.git is None:
         return None
     user, token = None, None
     if settings.source_secret is not None:
-        value = await secret_value(session, parts, project_id, settings.source_secret)
+        value = await secret_value(session, parts, attempt, version, settings.source_secret)
         user, token = _opened(settings.source_secret, value, git.remote(code.git.url).host)
     return GitSource(
         url=code.git.url,
@@ -44,7 +46,7 @@ async def source(
         subdirectory=code.git.subdirectory,
         directories=list(code.git.directories),
         local=parts.config.takes_local_repositories,
-        scope=project_id if settings.source_secret else "",
+        scope=version.project_id if settings.source_secret else "",
         user=user,
         token=token,
     )
@@ -62,7 +64,13 @@ def _opened(name: str, value: str, host: str) -> tuple[str, str]:
         raise Conflict(f"The secret {name!r} cannot be used: {error}") from error
 
 
-async def secret_value(session: AsyncSession, parts: Parts, project_id: str, name: str) -> str:  # noqa: ARG001 - what a store needs
+async def secret_value(
+    session: AsyncSession,  # noqa: ARG001 - what a store of secrets and its ledger need
+    parts: Parts,  # noqa: ARG001
+    attempt: AttemptRow,  # noqa: ARG001
+    version: FlowVersionRow,  # noqa: ARG001
+    name: str,
+) -> str:
     """The value of a project's secret: the one place where the store of secrets is asked for a source.
 
     Raises:

@@ -36,7 +36,7 @@ async def build(
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
-    git = await git_sources.source(session, parts, project.id, code, settings)
+    git = await git_sources.source(session, parts, attempt, version)
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,
