@@ -52,7 +52,7 @@ class Source:
         mirrors = _made(shared / "git") if shared is not None else None
         self._mirrors = mirrors or _made(directory / "git") or directory
         self._key = key(source)
-        self._variables = rules.environment(inherited, self._remote, self._access())
+        self._inherited = inherited
 
     def provide(self, place: Path, say: Callable[[str], None]) -> Written:
         """Write the commit below `place`.
@@ -89,8 +89,10 @@ class Source:
     def _mirror(self) -> Path:
         return self._mirrors / self._key
 
-    def _git(self) -> Git:
-        return Git(self._mirror, self._variables, self._interrupts)
+    def _git(self, access: rules.Access | None = None) -> Git:
+        """Git on the mirror; with credentials only where it fetches."""
+        variables = rules.environment(self._inherited, self._remote, access or rules.Access())
+        return Git(self._mirror, variables, self._interrupts)
 
     def _written(self, place: Path) -> Written | None:
         """Write the commit out of the mirror; nothing where the mirror has not got all of it."""
@@ -158,7 +160,9 @@ class Source:
 
     def _git_fetch(self, lock: int, depth: str, *what: str) -> None:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", depth)
-        self._git().run("fetch", *options, "--", self._source.url, *what, seconds=FETCH_SECONDS, keep=[lock])
+        self._git(self._access()).run(
+            "fetch", *options, "--", self._source.url, *what, seconds=FETCH_SECONDS, keep=[lock]
+        )
 
 
 def key(source: GitSource) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from prefect_platform.launcher import code, engine, gpu, results, size, start_script
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.environment import Environment
-from prefect_platform.launcher.faults import Unreachable
+from prefect_platform.launcher.faults import BundleFault, SourceFault, Unreachable
 from prefect_platform.launcher.fetching import Fetched, Fetching
 from prefect_platform.launcher.flow_run import check_wanted
 from prefect_platform.launcher.forked import EngineStart, Forked
@@ -59,7 +59,7 @@ class Preparation:
         spec = self._spec
         self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
         self._signals.check()
-        fetched = self._fetching.fetch(connection, rest)
+        fetched = self._fetch(connection, rest)
         self._place = fetched.place
         self._signals.check()
         self._secrets.put(self._promises, self._log.say)
@@ -105,6 +105,13 @@ class Preparation:
         """The attempt has ended: take away what nobody else may find, and free what others may want."""
         self._secrets.remove(self._log.say)
         self._environment.release()
+
+    def _fetch(self, connection: Connection, rest: Callable[[float, Unreachable], None]) -> Fetched:
+        try:
+            return self._fetching.fetch(connection, rest)
+        except (BundleFault, SourceFault) as fault:
+            self._promises.break_("code", str(fault))
+            raise
 
     def _look(self, fetched: Fetched) -> None:
         """Compare what is here with what was asked for."""

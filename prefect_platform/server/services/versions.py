@@ -36,7 +36,7 @@ def fingerprint(code: Code, settings: VersionSettings) -> str:
     """What makes two versions one: the code's digest, how it is entered, and the settings. Not where
     the code came from: the same notebook at another path is the same version."""
     said = settings.model_dump(mode="json", exclude_defaults=True)
-    counted = {**settings.model_dump(mode="json", include=set(FIRST_SETTINGS)), **said}
+    counted = {**said, **settings.model_dump(mode="json", include=set(FIRST_SETTINGS))}
     return canonical([code.digest, code.entrypoint, code.kind.value, counted])
 
 

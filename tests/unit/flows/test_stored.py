@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -302,3 +303,12 @@ def test_a_coroutine_is_explained() -> None:
 def test_a_pinned_repository_is_a_repository_of_prefects(there: Repository) -> None:
     pinned = PinnedRepository(str(there.path), there.git("rev-parse", "HEAD"), "main", None)
     assert pinned.to_pull_step()[CLONE]["commit_sha"] == there.git("rev-parse", "HEAD")
+
+
+def test_a_cell_loads_without_await(there: Repository, tmp_path: Path) -> None:
+    """Where a loop runs, Prefect's own `Flow.from_source` gives a coroutine."""
+
+    async def cell() -> str:
+        return load_git(f"git+{there.path.as_uri()}@main#flows.py:etl", tmp_path / "load").name
+
+    assert asyncio.run(cell()) == "etl"

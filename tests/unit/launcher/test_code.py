@@ -70,3 +70,12 @@ def test_the_promise_is_kept_or_names_every_module() -> None:
     assert not broken.kept
     assert "/opt/python does not find what it imports: pandas, polars" in broken.summary
     assert list(broken.differences) == ["module pandas: not found", "module polars: not found"]
+
+
+def test_what_lies_beside_the_file_is_found(tmp_path: Path) -> None:
+    """Prefect imports from the folder of the file, and from where the run works."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "flows.py").write_text("import helper, shared, numpy\n")
+    (tmp_path / "jobs" / "helper.py").write_text("import pandas\n")
+    (tmp_path / "shared.py").write_text("import scipy\n")
+    assert code.imports("jobs/flows.py:etl", tmp_path) == ["numpy", "pandas", "scipy", "shared"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def test_the_environment_is_a_few_of_the_machines_and_what_the_spec_says() -> No
         "PREFECT__FLOW_RUN_ID": "f1",
         "PREFECT__FLOW_ENTRYPOINT": "/w/code/flows.py:main",
     }
+
+
+def test_code_that_prefect_pulls_has_no_entrypoint_here() -> None:
+    """Without one the engine runs the pull steps of the deployment."""
+    found = engine.environment({}, {}, replace(RUN, pulled=True), Path("/w/work"))
+    assert "PREFECT__FLOW_ENTRYPOINT" not in found
+    assert found["PREFECT__FLOW_RUN_ID"] == "f1"
 
 
 def test_a_missing_interpreter_is_named(tmp_path: Path) -> None:

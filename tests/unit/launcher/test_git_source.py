@@ -21,6 +21,7 @@ from prefect_platform.launcher.faults import SourceFault, Stopped
 from prefect_platform.launcher.git_source import Source, key, working_directory
 from prefect_platform.testing.embedded import until
 from prefect_platform.wire.launch import GitSource
+from tests.git_http import git_server
 from tests.interrupts import Quiet
 from tests.repositories import Repository, repository
 
@@ -487,3 +488,57 @@ def test_a_token_reaches_the_server_and_nobody_else(machine: Machine, asking: st
 def test_a_server_that_does_not_answer(machine: Machine) -> None:
     with pytest.raises(SourceFault, match="it does not answer"):
         machine.provide(GitSource("http://127.0.0.1:9/org/repo.git", "1" * 40))
+
+
+def test_a_private_repository_by_http(machine: Machine, there: Repository) -> None:
+    first = there.git("rev-parse", "HEAD")
+    second = there.commit({"helper.py": "changed"})
+    with git_server(there.path.parent, "me:s3cret") as address:
+        wanted = GitSource(f"{address}/there/.git", first, user="me", token="s3cret", scope="p")
+        code, _ = machine.provide(wanted)
+        assert (code / "helper.py").read_text().startswith("def double")
+        code, _ = machine.provide(replace(wanted, commit=second))
+        assert (code / "helper.py").read_text() == "changed"
+        with pytest.raises(SourceFault, match="asks for a password") as refusal:
+            machine.provide(replace(wanted, token="wr0ng", scope="other"))
+    assert "wr0ng" not in str(refusal.value)
+    code, _ = machine.provide(replace(wanted, token="expired"))
+    assert (code / "helper.py").exists(), "what is mirrored needs no password"
+
+
+SSH = """#!/bin/sh
+# Stands for ssh: notes what it was given, and runs the command here.
+printf '%s\\n' "$@" > {told}
+while [ $# -gt 0 ]; do
+    case "$1" in
+        -i) cp "$2" {told}.key; stat -c %a "$2" > {told}.mode; shift 2;;
+        -o) shift 2;;
+        -*) shift;;
+        *) break;;
+    esac
+done
+shift
+exec sh -c "$1"
+"""
+
+
+def test_a_private_key_is_given_to_ssh_alone(
+    machine: Machine, there: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    told = tmp_path / "told"
+    (tmp_path / "bin" / "ssh").write_text(SSH.format(told=told))
+    (tmp_path / "bin" / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    key_text = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
+    head = there.git("rev-parse", "HEAD")
+    code, _ = machine.provide(GitSource(f"git@host.example:{there.path}", head, token=key_text))
+    assert (code / "helper.py").exists()
+    arguments = told.read_text().splitlines()
+    assert "git@host.example" in arguments
+    assert "-oBatchMode=yes" in arguments or "BatchMode=yes" in arguments
+    assert (told.with_suffix(".key").read_text(), told.with_suffix(".mode").read_text()) == (
+        key_text,
+        "600\n",
+    )
+    assert not list(code.parent.glob("git-key")), "it is gone with the fetch"
