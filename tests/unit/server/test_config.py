@@ -31,3 +31,8 @@ def test_settings_do_not_show_passwords() -> None:
 
 def test_where_the_pages_of_runs_are() -> None:
     assert ServerConfig(Path("/data")).orchestrator.pages == "http://127.0.0.1:4200/v2"
+
+
+def test_the_file_of_keys_is_named_or_left_out() -> None:
+    assert from_environment(DATA).keyring is None
+    assert from_environment({**DATA, "PREFECT_PLATFORM_KEYRING": "/keys"}).keyring == Path("/keys")
