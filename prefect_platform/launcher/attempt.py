@@ -97,13 +97,13 @@ class Attempt:
     def _look(self, place: Path, what: str) -> None:
         """Compare what is here with what was asked for; nothing of the user's runs before this."""
         spec = self._spec
+        size.judge(self._promises, spec, *size.look())
         shared = Path(spec.shared_directory) if spec.shared_directory else None
         added = {**spec.environment, **gpu.variables(spec)}
         variables = engine.environment(self._inherited, added, spec.flow_run, place)
         modules = code.imports(spec.flow_run.entrypoint, place)
         interpreter = ask(spec.interpreter, modules, place, variables, shared)
         code.judge(self._promises, what, interpreter)
-        size.judge(self._promises, spec, *size.look())
         names = ", ".join(source.name for source in self._log.sources)
         self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
         if found := gpu.check(self._promises, spec, place, variables):

@@ -22,8 +22,8 @@ ONE, TWO = fake.gpu(1), fake.gpu(2, "Tesla T4", 15 << 30)
 def spec(asked: GpusAsked | None, visible: str | None, interpreter: str = sys.executable) -> LaunchSpec:
     return LaunchSpec(
         workload_id="w1", attempt_id="a1", interpreter=interpreter, python_version="3.11.7", environment={},
-        secrets=[], flow_run=FlowRun("f1", "http://127.0.0.1:1", "flow.py:etl"), bundle=None, grace_seconds=1.0,
-        memory_bytes=1 << 30, gpu=asked, visible_gpus=visible,
+        secrets=[], flow_run=FlowRun("f1", "http://127.0.0.1:1", "flow.py:etl"), bundle=None,
+        grace_seconds=1.0, memory_bytes=1 << 30, gpu=asked, visible_gpus=visible,
     )  # fmt: skip
 
 
