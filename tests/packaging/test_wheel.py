@@ -52,6 +52,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"prefect_platform"}
     assert "prefect_platform/py.typed" in names
     assert any("migrations" in name for name in names)
+    assert "prefect_platform/server/services/sizes.yaml" in names
 
 
 def test_help_works_without_extras(bare: Path) -> None:

@@ -30,7 +30,7 @@ from prefect_platform.backends.local.launch import Launching, told
 from prefect_platform.backends.local.memory_watch import MemoryWatch, Watched
 from prefect_platform.backends.local.place import NEVER, Place
 from prefect_platform.backends.local.proc import MachineMemory, Proc, require_linux
-from prefect_platform.backends.local.settings import MemoryPolicy, inherited
+from prefect_platform.backends.local.settings import MemoryPolicy, inherited, visible_devices
 from prefect_platform.backends.local.tree import Tree
 from prefect_platform.errors import Conflict
 
@@ -82,7 +82,7 @@ class LocalBackend:
         self._limits, self._drain_seconds = limits, drain_seconds
         self._proc = Proc()
         self._read_memory = memory or self._proc.memory
-        self._gpus = gpus or NvmlGpus()
+        self._gpus = gpus or NvmlGpus(visible=visible_devices())
         command = tuple(launcher) or (python, "-P", "-m", "prefect_platform.launcher")
         self._launching = Launching(
             command, environment if environment is not None else inherited(), self._proc

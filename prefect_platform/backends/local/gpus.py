@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -70,11 +69,12 @@ class NvmlFault(Exception):
 class NvmlGpus:
     """`Gpus` of NVIDIA's driver.
 
-    Those that the platform itself was started without (`CUDA_VISIBLE_DEVICES`) are left alone.
+    Those that the platform itself was started without are left alone.
     """
 
     library: str = LIBRARY
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    visible: str | None = None
+    """`CUDA_VISIBLE_DEVICES` of the platform itself."""
     clock: Callable[[], float] = time.monotonic
     _found: Found = field(default_factory=Found, init=False)
     _due: float = field(default=0.0, init=False)
@@ -95,7 +95,7 @@ class NvmlGpus:
         except OSError:  # no driver: nothing to tell
             return Found()
         try:
-            return _everything(nvml, self.environment.get("CUDA_VISIBLE_DEVICES"))
+            return _everything(nvml, self.visible)
         except (NvmlFault, AttributeError) as fault:
             return Found(
                 problem=f"The GPUs of this machine cannot be used: {fault}. See what nvidia-smi says; a "

@@ -38,6 +38,11 @@ class MemoryPolicy:
         return max(self.reserve_bytes, int(total * self.reserve_share))
 
 
+def visible_devices(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The GPUs that somebody lets the platform have; None for all."""
+    return environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a launcher is given of the platform's environment."""
     return {name: value for name, value in environ.items() if name in INHERITED or name.startswith("LC_")}

@@ -8,7 +8,9 @@ days, and what it would also take of memory and cores is not kept free for it un
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import AsyncIterator
+
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import InstallationRow, WorkloadRow
@@ -31,7 +33,7 @@ GIB = 1 << 30
 async def admit(parts: Parts) -> list[WorkloadRow]:
     """Move the waiting that fit to PROVISIONING, and give them. What can never fit is ended."""
     async with parts.database.reader() as session:
-        if not await capacity.queued(session):
+        if not (await capacity.queued(session)).count:
             return []
     async with parts.database.session() as session:
         await session.execute(select(InstallationRow.id).with_for_update())
@@ -52,7 +54,7 @@ async def _each(
     admitted: list[WorkloadRow] = []
     touched: set[str] = set()
     bounded, gpus_wanted = parts.machine.bounded, False
-    for row in await _waiting(session):
+    async for row in _in_turn(session):
         at = parts.clock.now()
         if row.size == MACHINE and bounded:
             await _take_all(session, parts, row)
@@ -81,10 +83,27 @@ async def _take_all(session: AsyncSession, parts: Parts, row: WorkloadRow) -> No
         row.gpu = needs.gpu.model_dump(mode="json") if needs.gpu else None
 
 
-async def _waiting(session: AsyncSession) -> list[WorkloadRow]:
+async def _in_turn(session: AsyncSession) -> AsyncIterator[WorkloadRow]:
+    """The waiting, in order. Where a whole batch was gone through, some may only wait for GPUs: then those
+    that ask for none, too."""
+    first = await _waiting(session)
+    for row in first:
+        yield row
+    if len(first) == BATCH:
+        seen = {row.id for row in first}
+        for row in await _waiting(session, WorkloadRow.gpu.is_(None)):
+            if row.id not in seen:
+                yield row
+
+
+async def _waiting(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[WorkloadRow]:
     found = await session.scalars(
         select(WorkloadRow)
-        .where(WorkloadRow.status == Status.QUEUED.value, WorkloadRow.target == Target.RUNNING.value)
+        .where(
+            WorkloadRow.status == Status.QUEUED.value,
+            WorkloadRow.target == Target.RUNNING.value,
+            *conditions,
+        )
         .order_by(WorkloadRow.priority.desc(), WorkloadRow.created_at, WorkloadRow.id)
         .limit(BATCH)
         .with_for_update()

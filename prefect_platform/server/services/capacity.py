@@ -85,13 +85,21 @@ async def promised(session: AsyncSession) -> Promised:
     return Promised(float(cores), int(memory), [uuid for row in held for uuid in row or ()])
 
 
-async def queued(session: AsyncSession) -> int:
-    found = await session.scalar(
-        select(func.count()).where(
-            WorkloadRow.status == Status.QUEUED.value, WorkloadRow.target == Target.RUNNING.value
-        )
-    )
-    return found or 0
+@dataclass(frozen=True)
+class Queued:
+    """How many wait for room."""
+
+    count: int
+    for_gpus: int
+    """Those of them that ask for GPUs."""
+
+
+async def queued(session: AsyncSession) -> Queued:
+    waiting = (WorkloadRow.status == Status.QUEUED.value, WorkloadRow.target == Target.RUNNING.value)
+    count, for_gpus = (
+        await session.execute(select(func.count(), func.count(WorkloadRow.gpu)).where(*waiting))
+    ).one()
+    return Queued(count, for_gpus)
 
 
 async def show(parts: Parts) -> Capacity:
@@ -107,21 +115,23 @@ async def show(parts: Parts) -> Capacity:
         free_memory_bytes=max(0, free.memory_bytes),
         total_cores=total.cores,
         total_memory_bytes=total.memory_bytes,
-        queued=waiting,
+        queued=waiting.count,
         gpus=list(total.gpus),
         free_gpus=[gpu.uuid for gpu in free.gpus],
     )
 
 
-def _slots(machine: Machine, settings: RunSettings, free: Room, waiting: int) -> int:
+def _slots(machine: Machine, settings: RunSettings, free: Room, waiting: Queued) -> int:
+    """Those who wait for GPUs, perhaps for days, never take the last slot from those who need none."""
     if not machine.known or machine.draining:
         return 0
     if not machine.bounded:
         return UNBOUNDED_SLOTS
     fitting = int(min(free.cores / settings.default_cores, free.memory_bytes / settings.default_memory_bytes))
-    return max(0, fitting - waiting)
+    left = fitting - (waiting.count - waiting.for_gpus)
+    return max(0, min(left, 1), left - waiting.for_gpus)
 
 
-def _child_slots(machine: Machine, settings: RunSettings, free: Room, waiting: int) -> int:
+def _child_slots(machine: Machine, settings: RunSettings, free: Room, waiting: Queued) -> int:
     """A child does not ask for cores: its parent, which waits for it, would never give them up."""
     return _slots(machine, settings, replace(free, cores=math.inf), waiting)

@@ -159,9 +159,9 @@ async def _database(parts: Parts) -> Check:
 def _gpus(parts: Parts) -> list[Check]:
     """Nothing on a machine without any."""
     machine = parts.machine
-    if machine.gpu_problem is not None:
-        return [Check(name="gpus", ok=False, detail=machine.gpu_problem)]
-    return [Check(name="gpus", ok=True, detail=listed(machine.gpus))] if machine.gpus else []
+    told = [text for text in (listed(machine.gpus) if machine.gpus else "", machine.gpu_problem) if text]
+    sound = bool(machine.gpus) or machine.gpu_problem is None
+    return [Check(name="gpus", ok=sound, detail="; ".join(told))] if told else []
 
 
 async def _orchestrator(parts: Parts) -> Check:

@@ -10,6 +10,7 @@ import pytest
 
 from prefect_platform.backends.local.backend import LocalBackend
 from prefect_platform.backends.local.gpus import LOOK_SECONDS, Gpus, MemoryGpus, NvmlGpus
+from prefect_platform.backends.local.settings import visible_devices
 from prefect_platform.testing.gpus_contract import TWO, GpusContract
 from prefect_platform.wire.sizes import Gpu
 from tests.nvidia import fake
@@ -18,7 +19,7 @@ from tests.nvidia import fake
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The libraries read the environment of the process, as the real ones do."""
-    for name in ("FAKE_GPUS", "FAKE_NVML_ERROR", "CUDA_VISIBLE_DEVICES"):
+    for name in ("FAKE_GPUS", "FAKE_NVML_ERROR"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -106,7 +107,7 @@ def test_what_the_platform_was_started_without_is_left_alone(
     tmp_path: Path, machine: pytest.MonkeyPatch, visible: str, left: list[int]
 ) -> None:
     machine.setenv("FAKE_GPUS", fake.variable(*TWO))
-    found = NvmlGpus(fake.nvml(tmp_path), environment={"CUDA_VISIBLE_DEVICES": visible}).look()
+    found = NvmlGpus(fake.nvml(tmp_path), visible=visible).look()
     assert found.gpus == tuple(TWO[n] for n in left)
 
 
@@ -119,6 +120,8 @@ def test_a_device_that_is_divided_is_left_alone_and_said(tmp_path: Path, machine
 
 @pytest.mark.asyncio
 async def test_the_local_backend_tells_them(tmp_path: Path) -> None:
+    assert visible_devices({"CUDA_VISIBLE_DEVICES": "1"}) == "1"
+    assert visible_devices({}) is None
     backend = LocalBackend(tmp_path, gpus=MemoryGpus(TWO, "one more does not answer"))
     found = await backend.capacity([])
     assert found is not None

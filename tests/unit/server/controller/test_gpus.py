@@ -128,6 +128,30 @@ async def test_who_asks_for_gpus_does_not_overtake_who_waits_for_some(stage: Sce
     assert (await given(stage, waits), await given(stage, other)) == (("queued", []), ("queued", []))
 
 
+async def test_not_even_a_whole_batch_of_them_does(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "BATCH", 2)
+    await asks(stage, {"count": 3})
+    await admission.admit(stage.parts)
+    waits = [await asks(stage, {"count": 1}) for _ in range(3)]
+    plain = await asks(stage)
+    assert (await capacity.show(stage.parts)).slots >= 1
+    await admission.admit(stage.parts)
+    assert [(await given(stage, one))[0] for one in (*waits, plain)] == ["queued"] * 3 + ["provisioning"]
+
+
+async def test_those_who_wait_for_gpus_leave_a_slot_to_those_who_need_none(stage: Scene) -> None:
+    await asks(stage, {"count": 3})
+    await admission.admit(stage.parts)
+    assert (await capacity.show(stage.parts)).slots == 7  # 8 GiB, 1 held
+    for _ in range(9):
+        await asks(stage, {"count": 1})
+    found = await capacity.show(stage.parts)
+    assert (found.slots, found.child_slots, found.queued) == (1, 1, 9)
+    for _ in range(7):
+        await asks(stage)
+    assert (await capacity.show(stage.parts)).slots == 0
+
+
 async def test_memory_still_holds_up_everybody(stage: Scene) -> None:
     await asks(stage, memory_bytes=8 * GIB)
     await admission.admit(stage.parts)
