@@ -9,7 +9,6 @@ from prefect_platform.client.attempts import Attempts
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
 from prefect_platform.client.projects import Projects
-from prefect_platform.client.results import Results
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
 from prefect_platform.client.tokens import Tokens
@@ -43,7 +42,6 @@ class PlatformClient:
         self.agents = Agents(self.transport)
         self.attempts = Attempts(self.transport)
         self.projects = Projects(self.transport)
-        self.results = Results(self.transport)
         self.tokens = Tokens(self.transport)
 
     def __enter__(self) -> Self:
