@@ -10,7 +10,6 @@ from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
 from prefect_platform.client.projects import Projects
-from prefect_platform.client.results import Results
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
 from prefect_platform.client.secrets import Secrets
@@ -47,7 +46,6 @@ class PlatformClient:
         self.agents = Agents(self.transport)
         self.attempts = Attempts(self.transport)
         self.projects = Projects(self.transport)
-        self.results = Results(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
         self.sizes = Sizes(self.transport)

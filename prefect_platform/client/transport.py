@@ -123,18 +123,11 @@ class Transport:
         self._sleep(seconds)
 
     def upload(
-        self,
-        path: str,
-        file: BinaryIO,
-        kind: type[Kind],
-        *,
-        headers: Mapping[str, str],
-        wait: float,
-        retries: Retries | None = None,
+        self, path: str, file: BinaryIO, kind: type[Kind], *, headers: Mapping[str, str], wait: float
     ) -> Kind:
         """PUT the whole of `file`, streamed with its length; rewound for each repetition."""
         sent = {"Content-Type": "application/octet-stream", **headers}
-        with self._answer("PUT", path, sent, file, None, wait, retries, whole=True) as response:
+        with self._answer("PUT", path, sent, file, None, wait, None, whole=True) as response:
             return _read(response, kind)
 
     @contextmanager

@@ -1,8 +1,7 @@
 """`PlatformResults`: the Prefect storage that keeps results on the platform, loaded wherever Prefect is.
 
-Prefect imports this module when it looks for the storage of a run, so what it needs of ours is imported
-when the first result is read or written. Address and token are the reader's own: in a run its
-environment, elsewhere the profile that `up` or `login` wrote.
+Prefect imports this module when it looks for the storage of a run, so it imports little. Address and
+token are the reader's own: in a run its environment, elsewhere the profile that `up` or `login` wrote.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import MissingContextError
@@ -18,12 +17,10 @@ from prefect.filesystems import WritableFileSystem
 from prefect.logging import get_logger, get_run_logger
 from pydantic import Field, PrivateAttr
 
+from prefect_platform.client.settings import signed_in
 from prefect_platform.errors import NotFound, PlatformError, Unavailable
+from prefect_platform.flows.results_http import ResultsHttp
 from prefect_platform.names import RESULTS_BLOCK
-
-if TYPE_CHECKING:
-    from prefect_platform.client.results import Results
-    from prefect_platform.client.retries import Retries
 
 PATIENCE_SECONDS = 60.0
 """How long a result waits for a platform that is being restarted."""
@@ -37,35 +34,25 @@ class _Platform:
     """
 
     def __init__(self) -> None:
-        self._results: Results | None = None
+        self._results: ResultsHttp | None = None
         self._process = 0
         self._silent = False
 
     def __reduce__(self) -> tuple[type[_Platform], tuple[()]]:
         return _Platform, ()
 
-    def __enter__(self) -> Results:
+    def __enter__(self) -> ResultsHttp:
         if self._results is None or self._process != os.getpid():
-            self._results, self._process = _open(), os.getpid()
+            self._results, self._process = ResultsHttp(signed_in()), os.getpid()
         return self._results
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._silent = isinstance(error, Unavailable)
 
     @property
-    def retries(self) -> Retries:
-        from prefect_platform.client.retries import ONCE, Retries
-
-        return ONCE if self._silent else Retries(attempts=30, patience=PATIENCE_SECONDS)
-
-
-def _open() -> Results:
-    from prefect_platform.client.results import Results
-    from prefect_platform.client.settings import signed_in
-    from prefect_platform.client.transport import Transport
-
-    settings = signed_in()
-    return Results(Transport(settings.url, settings.token))
+    def patience(self) -> float:
+        """Seconds for which the next call may be made again."""
+        return 0.0 if self._silent else PATIENCE_SECONDS
 
 
 class PlatformResults(WritableFileSystem):
@@ -101,7 +88,7 @@ class PlatformResults(WritableFileSystem):
     def _read(self, path: str) -> bytes:
         try:
             with self._platform as results:
-                return results.read(self.project, path, retries=self._platform.retries)
+                return results.read(self.project, path, self._platform.patience)
         except NotFound:
             raise
         except PlatformError as error:
@@ -112,7 +99,7 @@ class PlatformResults(WritableFileSystem):
     def _write(self, path: str, content: bytes) -> None:
         try:
             with self._platform as results:
-                results.write(self.project, path, content, retries=self._platform.retries)
+                results.write(self.project, path, content, self._platform.patience)
         except PlatformError as error:
             if _wanted():
                 raise

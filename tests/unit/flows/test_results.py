@@ -5,14 +5,24 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import pytest
 
-from prefect_platform.client.results import Results
-from prefect_platform.client.transport import Transport
-from prefect_platform.errors import NotFound, NotSignedIn, TooLarge, Unavailable
-from prefect_platform.flows.results import PlatformResults
+from prefect_platform.client.settings import Settings
+from prefect_platform.errors import (
+    DigestMismatch,
+    NotFound,
+    NotSignedIn,
+    PlatformError,
+    StorageFull,
+    TooLarge,
+    Unavailable,
+)
+from prefect_platform.flows.results import PATIENCE_SECONDS, PlatformResults
+from prefect_platform.flows.results_http import ResultsHttp
 from prefect_platform.testing.live_server import LiveServer, live_server
 from prefect_platform.wire.results import CAPABILITIES, block_fields, block_type
 
@@ -88,22 +98,22 @@ def test_who_is_not_signed_in_is_told_how(monkeypatch: pytest.MonkeyPatch, tmp_p
         PlatformResults(project="default").read_path("key", _sync=True)
 
 
-def test_a_platform_that_is_gone_is_waited_for_once(
-    monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
-) -> None:
-    monkeypatch.setenv("PREFECT_PLATFORM_URL", f"http://127.0.0.1:{unused_tcp_port}")
+def test_a_platform_that_is_gone_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_PLATFORM_TOKEN", "pp_code_x")
+    monkeypatch.setenv("PREFECT_PLATFORM_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("prefect_platform.flows.results.PATIENCE_SECONDS", 0.2)
     block = PlatformResults(project="default")
-    assert block._platform.retries.attempts > 1
-    with pytest.raises(Unavailable, match="does not answer"):
-        block.write_path("key", b"", _sync=True)
-    assert block._platform.retries.attempts == 1
-    with live_server(port=unused_tcp_port) as server:
-        monkeypatch.setenv("PREFECT_PLATFORM_TOKEN", server.token)
-        again = PlatformResults(project="default")
-        again.write_path("key", b"1", _sync=True)
-        assert again._platform.retries.attempts > 1
+    for patience in (0.2, 0.0, 0.0):
+        assert block._platform.patience == patience
+        with pytest.raises(Unavailable, match="does not answer"):
+            block.write_path("key", b"", _sync=True)
+
+
+def test_a_platform_that_answers_again_is_waited_for_again(block: PlatformResults) -> None:
+    block._platform._silent = True
+    with pytest.raises(NotFound):
+        block.read_path("none", _sync=True)
+    assert block._platform.patience == PATIENCE_SECONDS
 
 
 def test_a_result_over_the_bound_is_told_with_what_to_do(server: LiveServer) -> None:
@@ -113,12 +123,64 @@ def test_a_result_over_the_bound_is_told_with_what_to_do(server: LiveServer) -> 
 
     small = replace(server.config, limits=LimitSettings(result_bytes=1000))
     with live_server(config=small) as bounded:
-        results = Results(Transport(bounded.url, bounded.token))
-        results.write("default", "key", b"x" * 1000)
+        results = ResultsHttp(Settings(bounded.url, bounded.token, "default", "argument"))
+        results.write("default", "key", b"x" * 1000, 0.0)
         for size in (1001, 20 << 20):
             with pytest.raises(TooLarge, match=rf"{size} bytes.*at most 1000 bytes.*RESULT_BYTES"):
-                results.write("default", "key", b"x" * size)
-        assert results.read("default", "key") == b"x" * 1000
-        results.delete("default", "key")
-        with pytest.raises(NotFound, match="no such result"):
-            results.read("default", "key")
+                results.write("default", "key", b"x" * size, 0.0)
+        assert results.read("default", "key", 0.0) == b"x" * 1000
+
+
+Answers = list[httpx.Response | httpx.TransportError]
+
+
+@pytest.fixture
+def played() -> tuple[ResultsHttp, Answers, list[float]]:
+    """A platform that gives the answers of a list, and the pauses made between them."""
+    answers: Answers = []
+    pauses: list[float] = []
+    found = ResultsHttp(Settings("http://platform", "pp_code_x", "default", "argument"), pauses.append)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        one = answers.pop(0)
+        if isinstance(one, httpx.TransportError):
+            raise one
+        return one
+
+    found._http = httpx.Client(transport=httpx.MockTransport(answer))
+    return found, answers, pauses
+
+
+def good(data: bytes = b"data") -> httpx.Response:
+    return httpx.Response(200, content=data, headers={"Content-SHA256": sha256(b"data").hexdigest()})
+
+
+def test_what_passes_is_asked_again(played: tuple[ResultsHttp, Answers, list[float]]) -> None:
+    results, answers, pauses = played
+    problem = Unavailable("The result was removed while it was stored: send it again.").problem()
+    answers += [httpx.ConnectError("refused"), httpx.Response(502), httpx.Response(503, json=problem), good()]
+    assert results.read("default", "key", 60.0) == b"data"
+    assert pauses == [0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "told"),
+    [
+        (httpx.Response(404, json=NotFound("no such result").problem()), NotFound, "no such result"),
+        (httpx.Response(507, json=StorageFull("no room").problem()), StorageFull, "no room"),
+        (httpx.Response(200, text="<html>"), DigestMismatch, "other bytes than the platform holds"),
+        (good(b"altered"), DigestMismatch, "other bytes than the platform holds"),
+        (httpx.Response(404, text="nginx"), Unavailable, "answered 404 with something that is not"),
+        (httpx.Response(500, json=["no problem"]), Unavailable, "answered 500 with something that is not"),
+        (httpx.Response(302, headers={"location": "/login"}), Unavailable, "answered 302"),
+    ],
+)
+def test_what_does_not_pass_is_told_at_once(
+    played: tuple[ResultsHttp, Answers, list[float]],
+    answer: httpx.Response, kind: type[PlatformError], told: str,
+) -> None:  # fmt: skip
+    results, answers, pauses = played
+    answers.append(answer)
+    with pytest.raises(kind, match=told):
+        results.read("default", "key", 60.0)
+    assert pauses == []
