@@ -103,7 +103,7 @@ def text(rng: random.Random, values: list[str]) -> tuple[bytes, list[bytes]]:
 def cut(rng: random.Random, data: bytes) -> list[bytes]:
     """The text in pieces of any length, single bytes and empty ones among them."""
     pieces, at = [], 0
-    most = rng.choice((2, 9, 30, 60, 90, 400))
+    most = rng.choice((3, 25, 50, 100, 200, 400, 400, 400))
     while at < len(data):
         length = rng.randrange(most)
         pieces.append(data[at : at + length])
