@@ -48,7 +48,13 @@ def _base64(encode: Callable[[bytes], bytes]) -> Plant:
 
 
 def _one_line(encode: Callable[[str], str]) -> Plant:
-    return _same(lambda secret: encode(secret.split("\n", maxsplit=1)[0] if "\n" in secret else secret))
+    """The first line, where it is long enough to be masked by itself."""
+
+    def line(secret: str) -> str:
+        first = secret.split("\n", maxsplit=1)[0]
+        return encode(first if len(first) >= LEAST else secret)
+
+    return _same(line)
 
 
 PLANTS: tuple[Plant, ...] = (
