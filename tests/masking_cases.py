@@ -48,7 +48,13 @@ def _base64(encode: Callable[[bytes], bytes]) -> Plant:
 
 
 def _one_line(encode: Callable[[str], str]) -> Plant:
-    return _same(lambda secret: encode(secret.split("\n", maxsplit=1)[0] if "\n" in secret else secret))
+    """The first line, where it is long enough to be masked by itself."""
+
+    def line(secret: str) -> str:
+        first = secret.split("\n", maxsplit=1)[0]
+        return encode(first if len(first) >= LEAST else secret)
+
+    return _same(line)
 
 
 PLANTS: tuple[Plant, ...] = (
@@ -103,7 +109,7 @@ def text(rng: random.Random, values: list[str]) -> tuple[bytes, list[bytes]]:
 def cut(rng: random.Random, data: bytes) -> list[bytes]:
     """The text in pieces of any length, single bytes and empty ones among them."""
     pieces, at = [], 0
-    most = rng.choice((2, 9, 30, 60, 90, 400))
+    most = rng.choice((3, 25, 50, 100, 200, 400, 400, 400))
     while at < len(data):
         length = rng.randrange(most)
         pieces.append(data[at : at + length])

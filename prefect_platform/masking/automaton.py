@@ -55,12 +55,12 @@ class Automaton:
                 at += 1
                 state = state[byte]
                 if state.hit:
-                    _join(found, at - state.hit, at)
+                    join(found, at - state.hit, at)
             while at - state.depth <= last and at < len(data):
                 state = state[data[at]]
                 at += 1
                 if state.hit:
-                    _join(found, at - state.hit, at)
+                    join(found, at - state.hit, at)
         return found
 
     def pending(self, data: bytes) -> int:
@@ -99,8 +99,9 @@ class Automaton:
         return at < len(needles) and needles[at].startswith(prefix)
 
 
-def _join(found: list[Span], start: int, end: int) -> None:
-    """Add a span that ends no earlier than those found before."""
+def join(found: list[Span], start: int, end: int) -> None:
+    """Add a span to others that lie in order, and make one of those that touch it."""
     while found and found[-1][1] >= start:
-        start = min(start, found.pop()[0])
+        first, last = found.pop()
+        start, end = min(start, first), max(end, last)
     found.append((start, end))

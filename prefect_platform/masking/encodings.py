@@ -19,6 +19,17 @@ WRAPPED = (64, 76)
 """Columns after which `base64` and `openssl` break their lines."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
+_ANSI = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\x1b": "\\E",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
 
 def needles(values: Iterable[str]) -> list[bytes]:
     """What to search for, without repetition, in order. Values under `LEAST` characters are passed over."""
@@ -43,7 +54,7 @@ def _forms(text: str) -> Iterator[bytes]:
     yield raw
     yield from _base64(raw)
     yield from (raw.hex().encode(), raw.hex().upper().encode())
-    for form in {*_url(raw), *_json(text), *_shell(text), *_python(text, raw)}:
+    for form in {*_url(raw), *_json(text), *_shell(text, raw), *_python(text, raw)}:
         yield encoded(form)
 
 
@@ -84,11 +95,22 @@ def _json(text: str) -> Iterator[str]:
         yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
 
 
-def _shell(text: str) -> Iterator[str]:
+def _shell(text: str, raw: bytes) -> Iterator[str]:
     yield text.replace("'", "'\\''")
     yield text.replace("'", "'\"'\"'")
     yield "".join(f"\\{letter}" if letter in '\\"$`' else letter for letter in text)
     yield "".join(letter if letter in _PLAIN else f"\\{letter}" for letter in text)
+    yield "".join(_ansi(byte) for byte in raw)
+
+
+def _ansi(byte: int) -> str:
+    """A byte as a shell writes it between `$'` and `'`."""
+    letter = chr(byte)
+    if letter in "\\'":
+        return f"\\{letter}"
+    if " " <= letter <= "~":
+        return letter
+    return _ANSI.get(letter) or f"\\{byte:03o}"
 
 
 def _python(text: str, raw: bytes) -> Iterator[str]:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from prefect_platform.masking import native
-from prefect_platform.masking.automaton import Automaton, Span
+from prefect_platform.masking.automaton import Automaton, Span, join
 from prefect_platform.masking.encodings import needles
 from prefect_platform.masking.words import LEAST, MOST_NEEDLES, Words
+
+WINDOW = 256 << 10
+"""Bytes that are looked at together: a text made of nothing but secrets must not fill the memory."""
 
 
 class Finder(Protocol):
@@ -35,9 +38,19 @@ class Matcher:
         self._automaton = Automaton(needles)
         self._finder = finder
 
-    def spans(self, data: bytes) -> list[Span]:
+    def spans(self, data: bytes, window: int = WINDOW) -> list[Span]:
         """The bytes that belong to an occurrence of a needle, as spans that do not touch, in order."""
-        return self._automaton.spans(data, self._finder.candidates(data))
+        found: list[Span] = []
+        begin, window = 0, max(window, self.longest)
+        while begin < len(data):
+            piece = data if len(data) <= window else data[begin : begin + window]
+            whole = begin + len(piece) == len(data)
+            hold = len(piece) if whole else self.pending(piece)  # from there on the next window looks again
+            for start, end in self._automaton.spans(piece, self._finder.candidates(piece)):
+                if start < hold:
+                    join(found, begin + start, begin + end)
+            begin += hold
+        return found
 
     def pending(self, data: bytes) -> int:
         """Offset from which on `data` may be the beginning of a needle; its length if it ends with none."""

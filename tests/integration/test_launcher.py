@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -144,6 +145,47 @@ def test_secrets_and_the_token_never_leave(platform: LauncherPlatform, tmp_path:
     everything = b"".join(path.read_bytes() for path in launch.directory.rglob("*") if path.is_file())
     assert b"hunter2-is-long" not in everything
     assert TOKEN.encode() not in everything
+
+
+CANARY = 'kan\'qzxw "vjkqv" \\ of/50%&ünusual=lxngth$1'
+PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAA\nBKcwggSjAgEAAoIBAQDEXAMPLE\n-----END KEY-----\n"
+
+
+def test_no_form_of_a_secret_leaves(platform: LauncherPlatform, tmp_path: Path) -> None:
+    """Printed whole and byte by byte, by Python and by a shell, in whatever encoding."""
+    code = f"""
+        import base64, json, os, shlex, subprocess, sys, time, urllib.parse
+        canary, pem = {CANARY!r}, {PEM!r}
+        raw = canary.encode()
+        for form in (
+            canary, repr(canary), ascii(canary), json.dumps([canary]), json.dumps(json.dumps([canary])),
+            shlex.quote(canary), urllib.parse.quote(canary), urllib.parse.urlencode({{"q": canary}}),
+            raw.hex(), raw.hex().upper(), repr(raw), str({{"key": [canary]}}), base64.b64encode(raw).decode(),
+            base64.urlsafe_b64encode(b"us" + raw).decode(), base64.b64encode(b"u" + raw + b"!").decode(),
+            base64.encodebytes(raw + b"\\n").decode(), pem, json.dumps(pem), *pem.split("\\n"),
+        ):
+            print(form, flush=True)
+        for byte in raw + pem.encode():
+            os.write(1, bytes([byte]))
+        script = 'printf "%s\\n" "$C"; printf "%q\\n" "$C"; set -x; : "$C"'
+        subprocess.run(["bash", "-c", script], env={{"C": canary}}, check=True)
+        raise SystemExit(f"ended over {{canary}}")
+    """
+    launch = run(platform, tmp_path, code, secrets=[CANARY, PEM, "short"])
+    everything = b"".join(path.read_bytes() for path in launch.directory.rglob("*") if path.is_file())
+    told = json.dumps([platform.steps, platform.result, launch.result]).encode()
+    for data in (platform.log("flow"), platform.log("launcher"), everything, told, launch.stderr.encode()):
+        for part in (b"qzxw", b"vjkqv", b"nusual", b"lxngth", b"MIIEvQ", b"BKcwgg", b"EXAMPLE"):
+            assert part not in data
+            assert part.hex().encode() not in data.lower()
+        assert not [n for n in range(3) if base64_of(CANARY, n) in data]
+    assert platform.log("flow").count(b"\n") >= 20
+
+
+def base64_of(text: str, alignment: int) -> bytes:
+    """A piece of it from the middle."""
+    raw = text.encode()[alignment:]
+    return base64.b64encode(raw[: len(raw) // 3 * 3])[4:24]
 
 
 def test_what_the_engine_is_told(platform: LauncherPlatform, tmp_path: Path) -> None:

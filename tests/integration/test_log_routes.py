@@ -165,6 +165,19 @@ def test_an_append_is_accepted_and_a_wrong_offset_told(launcher: Launcher) -> No
     assert launcher.get("/flow", start=0).json()["at"] == "1970-01-01T00:00:01Z"
 
 
+def test_what_a_launcher_let_through_is_masked_and_sealed(launcher: Launcher) -> None:
+    secret = "canary-of-the-routes"
+    launcher.server.parts.log_masks.given(launcher.workload_id, [secret])
+    data = f"it is {secret}\n".encode()
+    assert launcher.append(0, data[:12]).status_code == 202
+    assert launcher.append(12, data[12:]).json()["size"] == len(data)
+    masked = b"it is " + b"*" * len(secret) + b"\n"
+    assert launcher.get("/flow/raw").content == masked
+    sealed = launcher.seal(data)
+    assert sealed.status_code == 200
+    assert sealed.json()["sha256"] == hashlib.sha256(masked).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from prefect_platform.errors import DigestMismatch, StorageFull
+from prefect_platform.errors import DigestMismatch, PlatformError, StorageFull
 from prefect_platform.masking.automaton import Span
 from prefect_platform.masking.masker import masked
 from prefect_platform.masking.matcher import Matcher
@@ -45,9 +45,17 @@ async def append(
 
 
 async def known_secrets(parts: Parts, workload_id: str) -> frozenset[str]:
-    """The values that this workload was given, as far as this process can know them."""
+    """The values that this workload was given, as far as this process can know them.
+
+    Where they cannot be read a log goes on without: the launcher has masked it.
+    """
     always = launch_specs.secrets(parts.config.orchestrator, "")
-    return (await parts.log_masks.of(workload_id, always)).values
+    try:
+        return (await parts.log_masks.of(workload_id, always)).values
+    except PlatformError as error:
+        logger.warning("The log of workload %s is not looked at for its secrets: %s", workload_id, error)
+        parts.log_masks.given(workload_id, always)
+        return frozenset(always)
 
 
 async def _matcher(parts: Parts, workload_id: str) -> Matcher | None:

@@ -50,7 +50,7 @@ class Stream:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by an append: the next one needs the end of this one."""
     end: int = -1
-    tail: bytes = b""
+    tail: bytes = field(default=b"", repr=False)
     """The last bytes before `end`."""
     came: Came | None = None
     """From the first hit on."""
@@ -61,7 +61,7 @@ class Stream:
 class Known:
     """One workload. `matcher` is made with the first append: many runs never print."""
 
-    values: frozenset[str]
+    values: frozenset[str] = field(repr=False)
     made: bool = False
     matcher: Matcher | None = None
     streams: dict[str, Stream] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def test_usual_encodings(form: str) -> None:
 
 @pytest.mark.parametrize("command", ['printf %s "$S"', 'printf %q "$S"', 'set -x; : "$S"', "declare -p S"])
 def test_what_a_shell_prints(command: str) -> None:
-    value = "to $HOME 'and' \"back\" `ls` \\ now!"
+    value = "to $HOME 'and' \"back\" `ls` \\ now!" + ("\tüber\x1b" if "q" in command else "")
     found = subprocess.run(
         ["bash", "-c", f"exec 2>&1; {command}"], env={"S": value}, stdout=subprocess.PIPE, check=True
     ).stdout

@@ -78,6 +78,17 @@ def test_any_bytes(needles: list[bytes], pieces: list[bytes]) -> None:
     check(needles, [*pieces, *needles, *pieces, needles[0][:-1], needles[-1]])
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text("ab", min_size=1, max_size=6).map(str.encode), min_size=1, max_size=4),
+    st.text("abc", max_size=40).map(str.encode),
+    st.integers(1, 12),
+)
+def test_windows_change_nothing(needles: list[bytes], text: bytes, window: int) -> None:
+    found = Matcher(needles, Everywhere())
+    assert found.spans(text, window) == found.spans(text)
+
+
 def test_what_cannot_begin_a_secret_passes_at_once() -> None:
     masker = Masker(Matcher([b"pp_user_secret"], Everywhere()))
     assert masker.feed(b"a line\n") == b"a line\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_platform.errors import DigestMismatch, StorageFull, UsageError
+from prefect_platform.errors import Conflict, DigestMismatch, StorageFull, UsageError
 from prefect_platform.masking.matcher import matcher
 from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import WorkloadRow
@@ -132,6 +132,28 @@ async def test_a_replica_without_the_values_takes_the_append_as_it_is(stage: Sce
     await send(stage, found, 0, SECRET.encode())
     assert await stored(stage, found) == SECRET.encode()
     assert (await seal(stage, found, SECRET.encode())).sealed_at is not None
+
+
+@pytest.mark.asyncio
+async def test_values_that_cannot_be_read_stop_no_log(stage: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    async def read(_workload_id: str) -> Sequence[str]:
+        raise Conflict("The keyring lacks the key.")
+
+    stage.parts = replace(stage.parts, log_masks=LogMasks(read))
+    found = (await stage.attempt()).workload.id
+    await send(stage, found, 0, b"one")
+    await send(stage, found, 3, b"two")
+    assert await stored(stage, found) == b"onetwo"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The log of workload {found} is not looked at for its secrets: The keyring lacks the key."
+    ]
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_is_in_no_repr(stage: Scene) -> None:
+    found = await given_secrets(stage, SECRET)
+    await send(stage, found, 0, f"{SECRET} {SECRET[:8]}".encode())
+    assert SECRET[:8] not in f"{stage.parts!r}{stage.parts.log_masks.known(found)!r}"
 
 
 @pytest.mark.asyncio
