@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 INDEX, VCS, EDITABLE, LOCAL = "index", "vcs", "editable", "local"
@@ -23,6 +23,7 @@ INDEX, VCS, EDITABLE, LOCAL = "index", "vcs", "editable", "local"
 SETTLED_NS = 2_000_000_000
 """A folder that was changed more recently is looked at again: its clock may be that coarse."""
 HEAD = 16 << 10
+_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,18 @@ def scan(path: Iterable[str]) -> dict[str, Distribution]:
 
 def normalised(name: str) -> str:
     """The one spelling of a name, of all that an index takes for the same."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def fingerprint(version: str, implementation: str, distributions: Iterable[Distribution]) -> str:
     """SHA-256 over an interpreter and what is installed for it, in whatever order it was found."""
-    said = [version, implementation, sorted(astuple(one)[:2] + _source(one) for one in distributions)]
+    said = [version, implementation, sorted(map(_said, distributions))]
     return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
 
 
-def differences(
-    wanted: Mapping[str, Distribution], found: Mapping[str, Distribution], *, extra: bool = True
-) -> list[Difference]:
-    """Each package that is not as it was wanted, by name. `extra`: whether what nobody wanted counts."""
-    names = sorted(wanted.keys() | found.keys() if extra else wanted.keys())
+def differences(wanted: Mapping[str, Distribution], found: Mapping[str, Distribution]) -> list[Difference]:
+    """Each package that is not as it was wanted, by name."""
+    names = sorted(wanted.keys() | found.keys())
     return [
         Difference(name, _told(wanted.get(name)), _told(found.get(name)))
         for name in names
@@ -114,9 +113,10 @@ def _mark(one: Distribution | None) -> object:
     return None if one is None else (one.version, one.commit, one.origin == INDEX)
 
 
-def _source(one: Distribution) -> tuple[str, str, str]:
+def _said(one: Distribution) -> tuple[str, ...]:
+    """What of a distribution counts: of a folder or archive not where it lies."""
     place = one.url if one.origin == VCS else ""
-    return one.origin, place or "", one.commit or ""
+    return one.name, one.version, one.origin, place or "", one.commit or ""
 
 
 def _folder(folder: str) -> Folder:
@@ -142,9 +142,11 @@ def _read(folder: str) -> Iterator[tuple[str, Distribution]]:
             stem = name.rpartition(".")[0]
             called, _, version = stem.partition("-")
             place = os.path.join(folder, name)  # noqa: PTH118
-            version = re.sub(r"-py\d.*", "", version) or _version(place)
+            if name.endswith(".egg-info"):
+                version = re.sub(r"-py\d.*", "", version) or _version(place)
             if called and version:
-                yield normalised(called), _distribution(normalised(called), version, place)
+                plain = normalised(called)
+                yield plain, _distribution(plain, version, place)
 
 
 def _distribution(name: str, version: str, place: str) -> Distribution:

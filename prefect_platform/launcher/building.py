@@ -58,8 +58,12 @@ class Recipe:
     @property
     def kept(self) -> dict[str, Distribution]:
         """What was captured, but for that of which `packages` asks for another version."""
-        other = {name for name, version in map(requirement, self.packages) if version}
-        return {name: one for name, one in self.wanted.items() if name not in other}
+        return {name: one for name, one in self.wanted.items() if name not in self.replaced}
+
+    @property
+    def replaced(self) -> set[str]:
+        """Names of which `packages` says a version."""
+        return {name for name, version in map(requirement, self.packages) if version}
 
 
 def requirement(line: str) -> tuple[str, str]:

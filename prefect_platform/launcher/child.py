@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from prefect_platform.launcher.faults import LaunchFault
+from prefect_platform.launcher.faults import EnvironmentFault
 from prefect_platform.launcher.linux import descendants
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit, reap, send
@@ -53,7 +53,7 @@ def run(
     """Run a program to its end; what it writes goes to `source`. It inherits the descriptors `keep`.
 
     Raises:
-        LaunchFault: it cannot be started.
+        EnvironmentFault: it cannot be started.
     """
     output = Output(source)
     try:
@@ -63,7 +63,7 @@ def run(
         )  # fmt: skip
     except OSError as error:
         output.discard()
-        raise LaunchFault(f"{command[0]} cannot be started: {error}.") from error
+        raise EnvironmentFault(f"{command[0]} cannot be started: {error}.") from error
     process.returncode = 0  # it is reaped below; Popen would warn, and wait where we do
     output.start()
     end = attend(process.pid, signals, 1.0)

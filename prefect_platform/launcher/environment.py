@@ -161,14 +161,16 @@ class Environment:
 
 
 def compare(wanted: WantedEnvironment, found: Interpreter, recipe: Recipe | None = None) -> Found:
-    """How an interpreter differs from what is wanted. In one that was built from `recipe` the packages that
-    it adds are no differences."""
+    """How an interpreter differs from what is wanted. In one that was built from `recipe` what it adds or
+    replaces by its packages is no difference."""
     installed = scan(found.path)
     asked_version, version = wanted.python_version, found.version
     asked = {one.name: one for one in wanted.distributions}
+    told = installed
     if recipe is not None:
-        asked = {name: one for name, one in asked.items() if name in recipe.kept}
-    differing = differences(asked, installed, extra=recipe is None or not recipe.packages)
+        asked = {name: one for name, one in asked.items() if name not in recipe.replaced}
+        told = {name: one for name, one in installed.items() if name in asked.keys() | recipe.kept.keys()}
+    differing = differences(asked, told)
     if (wanted.implementation, asked_version) != (found.implementation, version):
         differing.insert(
             0,

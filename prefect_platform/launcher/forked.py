@@ -1,9 +1,9 @@
 """Children of the launcher: each is forked while the launcher has one thread, and told what to become.
 
-Forking with threads copies locks that nobody will release. So whoever needs a thread before all
-processes are started (a build, a start script: output to carry, heartbeats to send) forks first, and the
-children wait until they are told. What comes of one is a child of the launcher in a session of its own,
-which dies with the launcher.
+Forking with threads copies locks that nobody will release. So whoever needs a thread before all processes
+are started (a build, a start script: output to carry, heartbeats to send) forks first, and the children wait
+until they are told. `subprocess` may be used later too: between its fork and its exec runs nothing of Python.
+What comes of a child here is a child of the launcher in a session of its own, which dies with the launcher.
 """
 
 from __future__ import annotations

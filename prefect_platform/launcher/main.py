@@ -1,8 +1,8 @@
-"""The life of a launcher, in order: claim, check, fetch, unpack, start, watch, drain, seal, report.
+"""The life of a launcher, in order: claim, check, fetch, unpack, prepare, start, watch, drain, seal, report.
 
-There is no other order, and no second thread before the engine was started. Whatever goes wrong
-becomes a sentence in the result; where the platform cannot be told it stands in `result.json`, and
-the exit code says so to the backend.
+There is no other order, and no code of ours runs in a fork once there is a second thread (see
+`launcher/forked.py`). Whatever goes wrong becomes a sentence in the result; where the platform cannot be told
+it stands in `result.json`, and the exit code says so to the backend.
 """
 
 from __future__ import annotations

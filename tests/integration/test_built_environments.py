@@ -235,6 +235,18 @@ def test_what_cannot_be_built_is_used_as_it_is_and_told(scene: Scene) -> None:
     )
 
 
+def test_packages_are_added_to_what_cannot_be_built_and_every_difference_is_told(scene: Scene) -> None:
+    wheels.wheel(scene.index, "more", "1.0")
+    wheels.install(scene.registered, scene.index, "more")
+    gone = [*scene.captured, Distribution("mine", "0.1", EDITABLE, "file:///home/u/mine")]
+    scene.run(["added==1.0"], distributions=gone, show="base added more")
+    assert scene.flow[1:] == ["base 1.0", "added 1.0", "more 1.0"]
+    assert scene.promise["differences"] == [
+        "mine: wanted 0.1 (editable), not installed",
+        "more: not wanted, found 1.0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("packages", "said"),
     [

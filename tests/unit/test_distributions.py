@@ -126,7 +126,6 @@ def test_differences_name_package_wanted_and_found() -> None:
         "numpy: wanted 2.4.5, found 2.4.6",
         "polars: wanted 1.0, not installed",
     ]
-    assert [one.package for one in differences(wanted, found, extra=False)] == ["numpy", "polars"]
 
 
 def test_another_commit_or_a_patched_copy_is_a_difference_and_another_folder_is_none() -> None:
