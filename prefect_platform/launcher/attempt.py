@@ -63,54 +63,7 @@ class Attempt:
         finally:
             self._preparation.release()
 
-<<<<<<< HEAD
     def _supervise(self, selector: selectors.BaseSelector) -> End:
-=======
-    def _prepare(self, connection: Connection, patience: Patience) -> Path:
-        """Check and fetch what the engine needs. Returns the directory that it starts in."""
-        spec = self._spec
-        self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
-        self._signals.check()
-        engine.check_interpreter(spec.interpreter)
-        place = self._directory / ("code" if spec.bundle else "work")
-        what = self._fetch(spec.bundle, place, connection, patience) if spec.bundle else "It is installed"
-        place.mkdir(exist_ok=True)
-        self._signals.check()
-        self._look(place, what)
-        self._promises.tell()
-        self._signals.check()
-        self._log.say(check_wanted(spec.flow_run))
-        self._log.steps.add("checked")
-        self._signals.check()
-        return place
-
-    def _look(self, place: Path, what: str) -> None:
-        """Compare what is here with what was asked for; nothing of the user's runs before this."""
-        spec = self._spec
-        size.judge(self._promises, spec, *size.look())
-        shared = Path(spec.shared_directory) if spec.shared_directory else None
-        added = {**spec.environment, **gpu.variables(spec)}
-        variables = engine.environment(self._inherited, added, spec.flow_run, place)
-        modules = code.imports(spec.flow_run.entrypoint, place)
-        interpreter = ask(spec.interpreter, modules, place, variables, shared)
-        code.judge(self._promises, what, interpreter)
-        names = ", ".join(source.name for source in self._log.sources)
-        self._promises.keep("logs", f"Every byte of {names} is numbered and kept.")
-        if found := gpu.check(self._promises, spec, place, variables):
-            self._log.say(f"The run has {found}.")
-
-    def _fetch(self, bundle: Bundle, place: Path, connection: Connection, patience: Patience) -> str:
-        """Fetch and unpack the code. Returns what it is, for people."""
-        archive = self._directory / "bundle.zip"
-        fetch(connection, bundle, archive, patience.rest)
-        files = unpack(archive, place)
-        detail = f"{files} files from {amount(bundle.size)}, SHA-256 {bundle.sha256[:16]}…"
-        self._log.say(f"The code was fetched, and is the code that was registered: {detail}")
-        self._log.steps.add("bundle-fetched", detail)
-        return detail
-
-    def _supervise(self, place: Path, selector: selectors.BaseSelector) -> End:
->>>>>>> sizes
         """Start the engine and stay with it until nothing below it is left."""
         control = ControlChannel(selector, lambda: self._log.steps.add("running"))
         memory = TreeMemory(self._spec.memory_bytes)

@@ -116,11 +116,11 @@ class Preparation:
     def _look(self, fetched: Fetched) -> None:
         """Compare what is here with what was asked for."""
         spec = self._spec
+        size.judge(self._promises, spec, *size.look())
         interpreter = self._environment.find(self._ask(), self._promises, fetched.place)
         self._interpreter = interpreter.executable
         code.judge(self._promises, fetched.what, interpreter)
         self._given = results.variables(self._given, interpreter, self._log.say)
-        size.judge(self._promises, spec, *size.look())
         self._open_logs()
         with_it = replace(spec, interpreter=self._interpreter)
         if found := gpu.check(self._promises, with_it, fetched.place, self._variables()):

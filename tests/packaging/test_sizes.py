@@ -11,15 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "prefect_platform"
 FILE_LIMIT, FUNCTION_LIMIT = 500, 60
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {
-<<<<<<< HEAD
-<<<<<<< HEAD
-    "flows/register.py:register": "its signature and docstring are one line for each thing that users may ask for",
-=======
-    "flows/register.py:register": "its arguments, one a line, and what each means; the body is a few statements",
->>>>>>> sizes
-=======
-    "flows/register.py:register": "one line in signature and docstring for each thing to ask for",
->>>>>>> environments
+    "flows/register.py:register": "its arguments, one a line, and what each means; its body is short",
 }
 
 

@@ -23,12 +23,7 @@ def spec(asked: GpusAsked | None, visible: str | None, interpreter: str = sys.ex
     return LaunchSpec(
         workload_id="w1", attempt_id="a1", interpreter=interpreter, python_version="3.11.7", environment={},
         secrets=[], flow_run=FlowRun("f1", "http://127.0.0.1:1", "flow.py:etl"), bundle=None,
-<<<<<<< HEAD
-        grace_seconds=1.0,
-        memory_bytes=1 << 30, gpu=asked, visible_gpus=visible,
-=======
         grace_seconds=1.0, memory_bytes=1 << 30, gpu=asked, visible_gpus=visible,
->>>>>>> sizes
     )  # fmt: skip
 
 

@@ -11,13 +11,8 @@ from prefect_platform.wire.quantities import byte_count, seconds, shown_bytes, s
     ("text", "count"),
     [
         ("16GiB", 16 << 30), ("16 GiB", 16 << 30), ("16Gi", 16 << 30), ("16G", 16 << 30),
-<<<<<<< HEAD
-        ("16GB", 16 * 10**9),
-        ("512MiB", 512 << 20), ("1.5TiB", 3 << 39), ("17179869184", 16 << 30), ("17179869184B", 16 << 30),
-=======
         ("16GB", 16 * 10**9), ("512MiB", 512 << 20),
         ("1.5TiB", 3 << 39), ("17179869184", 16 << 30), ("17179869184B", 16 << 30),
->>>>>>> sizes
         (" 1kib ", 1024),
     ],
 )  # fmt: skip
@@ -50,12 +45,7 @@ def test_no_bytes(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [("2h", 7200), ("90min", 5400), ("90m", 5400), ("1h30m", 5400), ("1 h 30 min", 5400), ("45s", 45),
-<<<<<<< HEAD
-     ("45", 45),
-     ("0.5s", 0.5), ("1d", 86400)],
-=======
      ("45", 45), ("0.5s", 0.5), ("1d", 86400)],
->>>>>>> sizes
 )  # fmt: skip
 def test_times(text: str, found: float) -> None:
     assert seconds(text) == found
