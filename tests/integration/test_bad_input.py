@@ -165,6 +165,7 @@ RESULT = {
     "exit_code": 1, "signal": None, "receipt": "FAILED", "receipt_state_name": "Failed", "peak_memory_bytes": 5,
     "reason": "r", "last_lines": "z",
 }  # fmt: skip
+PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
 
@@ -194,10 +195,13 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", f"{attempt}/settle", agent, SETTLE),
         ("POST", f"{attempt}/cancel", agent, {"reason": "x"}),
         ("POST", "/runs/run-1/cancel", user, {"reason": "x"}),
+        ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
+        ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
+        ("POST", "/keyring/rotate", user, {"new_key": False}),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(17))
+@pytest.mark.parametrize("number", range(20))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):
@@ -219,7 +223,7 @@ def test_what_was_taken_can_be_read(world: World) -> None:
     """No nonsense that was kept makes a row that cannot be shown any more. Runs after the others."""
     for path in (
         f"/workloads/{world.workload}", "/runs/run-1", f"/attempts/{world.attempt}", "/projects/default/runs?limit=200",
-        "/projects/default/flows", "/projects/default/agents", "/tokens", f"/flows/{world.flow}/versions?limit=200",
+        "/projects/default/flows", "/projects/default/secrets", "/projects/default/agents", "/tokens", f"/flows/{world.flow}/versions?limit=200",
         f"/flow-versions/{world.version}",
     ):  # fmt: skip
         answer = world.send("GET", f"/api/v1{path}")
@@ -269,6 +273,7 @@ def test_every_query_with_every_kind_of_nonsense(world: World) -> None:
     )
     ids = {
         "project": "default",
+        "name": "aws-key",
         "flow_id": world.flow,
         "version_id": world.version,
         "workload_id": world.workload,
@@ -338,7 +343,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
     stranger = World(**{**vars(world), "tokens": secrets})
     ids = {
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
-        "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64,
+        "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prefect_platform.errors import Unavailable, UsageError
-from prefect_platform.server.stores.disk import write_file
+from prefect_platform.server.stores.disk import private_directory, write_file
 from prefect_platform.server.stores.key_list import KeyList, fresh_key
 from prefect_platform.server.stores.keyring import KEY_BYTES, Wrapped, key_id
 
@@ -46,6 +46,7 @@ class FileKeyring:
     @classmethod
     def make(cls, path: Path) -> FileKeyring:
         """The keyring in `path`, with one fresh key if there is no such file."""
+        private_directory(path.parent)
         with _locked(path):
             if not path.exists():
                 _write(path, HEAD + _line(fresh_key()))

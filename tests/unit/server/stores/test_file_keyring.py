@@ -34,6 +34,11 @@ def test_a_made_file_is_for_its_account_alone_and_made_once(path: Path) -> None:
     assert FileKeyring.make(path).key_ids() == (first,)
 
 
+def test_the_folder_of_a_made_file_is_made(tmp_path: Path) -> None:
+    assert len(FileKeyring.make(tmp_path / "data" / "keys" / "keyring").key_ids()) == 1
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
 def test_a_line_of_openssl_is_a_key(path: Path) -> None:
     assert len(FileKeyring(written(path, f"# ours\n\n{KEY}\n")).key_ids()) == 1
 
