@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -18,7 +19,7 @@ from prefect_platform.server.config import DATABASE_FILE, RESULTS_DIRECTORY, Ser
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.services import catalogue, idempotency, installation, keyrings
+from prefect_platform.server.services import catalogue, idempotency, installation, keyrings, secret_grants
 from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
@@ -87,6 +88,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         keyring=keyring,
         catalogue=sizes,
     )
+    parts.log_masks.read = partial(secret_grants.given, parts)
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)
     return parts

@@ -126,6 +126,18 @@ async def give_one(
     return value
 
 
+async def given(parts: Parts, workload_id: str) -> list[str]:
+    """What the ledger says a workload was given, as far as it is still there: to look for in its log."""
+    async with parts.database.reader() as session:
+        found = await session.execute(
+            select(SecretRow, SecretUseRow.version)
+            .join(SecretUseRow, SecretUseRow.secret_id == SecretRow.id)
+            .join(AttemptRow, AttemptRow.id == SecretUseRow.attempt_id)
+            .where(AttemptRow.workload_id == workload_id, SecretRow.deleted_at.is_(None))
+        )
+        return [await secret_values.read(session, parts.keyring, row, version) for row, version in found]
+
+
 async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:
     mark = VersionSettings.model_validate(version.settings).environment
     if mark is None:
