@@ -128,10 +128,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
     """
     given = dict(locals())
     check_unknown(unknown)
-    warn_of_old(given, stacklevel=2)
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
         found, module = _flow(flow, Path(directory))
         options, environment = check_options(found, given), check_environment(given)
+        warn_of_old(given, stacklevel=2)
         client = connect(url, token, project)
         return _Call(found, module, options, environment, client, client.project, Path(directory)).run()
 

@@ -136,66 +136,85 @@ class ServerConfig:
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / DATABASE_FILE}"
 
 
+@dataclass(frozen=True)
+class _Variables:
+    """The variables of this process, by what stands behind the prefix."""
+
+    environ: Mapping[str, str]
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.environ.get(PREFIX + name, default)
+
+    def whole(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isdigit():
+            raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
+        return int(value)
+
+    def yes(self, name: str) -> bool | None:
+        value = self.text(name)
+        if value not in ("", "0", "1"):
+            raise UsageError(f"{PREFIX}{name} is {value!r}: expected 1 for yes or 0 for no.")
+        return value == "1" if value else None
+
+    def path(self, name: str) -> Path | None:
+        return Path(self.text(name)).expanduser().absolute() if self.text(name) else None
+
+    def several(self, name: str) -> tuple[str, ...]:
+        return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
+
+
 def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
     """The settings that `prefect-platform server` runs with.
 
     Raises:
         UsageError: a variable has a value that cannot be read; the message names it.
     """
-
-    def text(name: str, default: str = "") -> str:
-        return environ.get(PREFIX + name, default)
-
-    def whole(name: str, default: int) -> int:
-        value = text(name, str(default))
-        if not value.isdigit():
-            raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
-        return int(value)
-
-    def yes(name: str) -> bool | None:
-        value = text(name)
-        if value not in ("", "0", "1"):
-            raise UsageError(f"{PREFIX}{name} is {value!r}: expected 1 for yes or 0 for no.")
-        return value == "1" if value else None
-
-    def several(name: str) -> tuple[str, ...]:
-        return tuple(item.strip() for item in text(name).split(",") if item.strip())
-
-    if not text("DATA_DIR"):
+    given = _Variables(environ)
+    data_dir = given.path("DATA_DIR")
+    if data_dir is None:
         raise UsageError(f"{PREFIX}DATA_DIR is not set: name the directory that holds the platform's data.")
     return ServerConfig(
-        data_dir=Path(text("DATA_DIR")).expanduser().absolute(),
-        host=text("HOST", "127.0.0.1"),
-        port=whole("PORT", 4280),
-        url=text("PUBLIC_URL"),
-        database_url=text("DATABASE_URL"),
-        keyring=Path(text("KEYRING")).expanduser().absolute() if text("KEYRING") else None,
-        backend=text("BACKEND", "local"),
-        sizes_file=Path(text("SIZES")).expanduser().absolute() if text("SIZES") else None,
-        local_repositories=yes("LOCAL_REPOSITORIES"),
-        allowed_hosts=several("ALLOWED_HOSTS"),
-        allowed_origins=several("ALLOWED_ORIGINS"),
-        orchestrator=OrchestratorSettings(
-            url=_shown(text("ORCHESTRATOR_URL", "http://127.0.0.1:4200/api")),
-            ui_url=text("ORCHESTRATOR_UI_URL") or None,
-            auth_string=text("ORCHESTRATOR_AUTH_STRING") or None,
-            api_key=text("ORCHESTRATOR_API_KEY") or None,
-        ),
-        limits=LimitSettings(
-            bundle_bytes=whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
-            log_cap_bytes=whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
-            result_bytes=whole("RESULT_BYTES", LimitSettings.result_bytes),
-            result_days=whole("RESULT_DAYS", LimitSettings.result_days),
-        ),
+        data_dir=data_dir,
+        host=given.text("HOST", "127.0.0.1"),
+        port=given.whole("PORT", 4280),
+        url=given.text("PUBLIC_URL"),
+        database_url=given.text("DATABASE_URL"),
+        keyring=given.path("KEYRING"),
+        backend=given.text("BACKEND", "local"),
+        sizes_file=given.path("SIZES"),
+        local_repositories=given.yes("LOCAL_REPOSITORIES"),
+        allowed_hosts=given.several("ALLOWED_HOSTS"),
+        allowed_origins=given.several("ALLOWED_ORIGINS"),
+        orchestrator=_orchestrator(given),
+        limits=_limits(given),
         environments=EnvironmentSettings(
-            uv=text("UV"),
-            cache_bytes=whole("ENVIRONMENT_CACHE_BYTES", EnvironmentSettings.cache_bytes),
-            keep_days=whole("ENVIRONMENT_KEEP_DAYS", EnvironmentSettings.keep_days),
+            uv=given.text("UV"),
+            cache_bytes=given.whole("ENVIRONMENT_CACHE_BYTES", EnvironmentSettings.cache_bytes),
+            keep_days=given.whole("ENVIRONMENT_KEEP_DAYS", EnvironmentSettings.keep_days),
         ),
         runs=RunSettings(
-            default_cores=float(whole("DEFAULT_CORES", 1)),
-            default_memory_bytes=whole("DEFAULT_MEMORY_BYTES", 1 << 30),
+            default_cores=float(given.whole("DEFAULT_CORES", 1)),
+            default_memory_bytes=given.whole("DEFAULT_MEMORY_BYTES", 1 << 30),
         ),
+    )
+
+
+def _orchestrator(given: _Variables) -> OrchestratorSettings:
+    return OrchestratorSettings(
+        url=_shown(given.text("ORCHESTRATOR_URL", "http://127.0.0.1:4200/api")),
+        ui_url=given.text("ORCHESTRATOR_UI_URL") or None,
+        auth_string=given.text("ORCHESTRATOR_AUTH_STRING") or None,
+        api_key=given.text("ORCHESTRATOR_API_KEY") or None,
+    )
+
+
+def _limits(given: _Variables) -> LimitSettings:
+    return LimitSettings(
+        bundle_bytes=given.whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
+        log_cap_bytes=given.whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
+        result_bytes=given.whole("RESULT_BYTES", LimitSettings.result_bytes),
+        result_days=given.whole("RESULT_DAYS", LimitSettings.result_days),
     )
 
 

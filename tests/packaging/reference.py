@@ -123,7 +123,9 @@ def _variables(path: Path) -> list[str]:
     named = [
         c
         for c in calls
-        if isinstance(c.func, ast.Name) and c.func.id in {"text", "whole", "several"} and c.args
+        if isinstance(c.func, ast.Attribute)
+        and c.func.attr in {"text", "whole", "yes", "path", "several"}
+        and c.args
     ]
     return sorted({c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)})
 

@@ -39,14 +39,13 @@ def prefect_part(settings: UpSettings, places: Places, port: int) -> Part:
 def platform_part(settings: UpSettings, places: Places, port: int, prefect_url: str) -> Part:
     environment = {
         **settings.environment,
+        **settings.server,
         PREFIX + "DATA_DIR": str(settings.data_dir),
         PREFIX + "HOST": HOST,
         PREFIX + "PORT": str(port),
         PREFIX + "ORCHESTRATOR_URL": prefect_url,
         "PYTHONUNBUFFERED": "1",
     }
-    if settings.sizes_file:
-        environment[PREFIX + "SIZES"] = settings.sizes_file
     if settings.prefect_auth_string:
         environment[PREFIX + "ORCHESTRATOR_AUTH_STRING"] = settings.prefect_auth_string
     if settings.prefect_api_key:

@@ -11,11 +11,21 @@ from urllib.parse import urlsplit
 from prefect_platform.client.profile import profile_path
 from prefect_platform.errors import UsageError
 
-HOME, SIZES = "PREFECT_PLATFORM_HOME", "PREFECT_PLATFORM_SIZES"
+HOME = "PREFECT_PLATFORM_HOME"
 PLATFORM_PORT, PREFECT_PORT = 4280, 4200
 
 _NOT_INHERITED = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT__", "PREFECT_PROFILE", "PREFECT_PLATFORM_")
 """What would make a part talk to, or be, something else than it was started as."""
+
+SERVER = tuple(
+    f"PREFECT_PLATFORM_{name}"
+    for name in (
+        "BUNDLE_BYTES", "DEFAULT_CORES", "DEFAULT_MEMORY_BYTES", "ENVIRONMENT_CACHE_BYTES",
+        "ENVIRONMENT_KEEP_DAYS", "KEYRING", "LOCAL_REPOSITORIES", "LOG_CAP_BYTES", "RESULT_BYTES",
+        "RESULT_DAYS", "SIZES", "UV",
+    )
+)  # fmt: skip
+"""Settings of the server that whoever starts a platform on one machine may give too."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +39,8 @@ class UpSettings:
     """A Prefect API elsewhere; None: one of our own is started."""
     prefect_auth_string: str | None = field(default=None, repr=False)
     prefect_api_key: str | None = field(default=None, repr=False)
-    sizes_file: str | None = None
-    """A catalogue of sizes in place of the one that ships."""
+    server: Mapping[str, str] = field(default_factory=dict)
+    """Variables of `SERVER` that are set."""
     grace_seconds: float = 10.0
     """How long open runs may take to end at Ctrl-C."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -91,7 +101,7 @@ def up_settings(
         prefect_url=url.rstrip("/") if url else None,
         prefect_auth_string=environ.get("PREFECT_API_AUTH_STRING") if url else None,
         prefect_api_key=environ.get("PREFECT_API_KEY") if url else None,
-        sizes_file=environ.get(SIZES) or None,
+        server={name: environ[name] for name in SERVER if environ.get(name)},
         grace_seconds=grace_seconds,
         environment={n: v for n, v in environ.items() if not n.startswith(_NOT_INHERITED)},
     )

@@ -165,7 +165,7 @@ async def test_signs_of_life_are_written_now_and_then(stage: Scene) -> None:
 
 async def test_a_claim_tells_the_environment_of_the_version(stage: Scene) -> None:
     asked = EnvironmentSpec(
-        python_version="3.11.7", variables={"REGION": "eu", "PREFECT_HOME": "/elsewhere"}, packages=["x"],
+        python_version="3.11.7", variables={"REGION": "eu"}, packages=["x"],
         start_script="true", working_directory="/w",
     )  # fmt: skip
     async with stage.parts.database.session() as session:
@@ -180,7 +180,6 @@ async def test_a_claim_tells_the_environment_of_the_version(stage: Scene) -> Non
         launch.LaunchSpec, await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
     )
     assert spec.environment["REGION"] == "eu"
-    assert spec.environment["PREFECT_HOME"] != "/elsewhere", "what the platform sets counts more"
     assert spec.wanted is not None
     assert (spec.wanted.fingerprint, spec.wanted.strict, spec.wanted.packages) == (mark, True, ["x"])
     assert (spec.wanted.start_script, spec.wanted.working_directory) == ("true", "/w")
