@@ -28,13 +28,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CORE = "Canary7Quetzalcoatl9Xylophone"
 """What both values have in them. Nobody else writes this word."""
-NEEDLES = [CORE.encode(), *(base64.b64encode(b"xyz"[:n] + CORE.encode())[4:-4] for n in range(3))]
-"""The word, and what stands of it in base64 whatever is around it."""
+NEEDLES = [
+    CORE.encode(),
+    *(base64.b64encode(b"xyz"[:n] + CORE.encode())[4:-4] for n in range(3)),
+    CORE.encode().hex().encode(),
+    CORE.encode().hex().upper().encode(),
+]
+"""The word, what stands of it in base64 whatever is around it, and its hexadecimal forms."""
 VARIABLE = f"va/r+\"{CORE}'é&="
 FILE = f"-----BEGIN KEY-----\n{CORE}InTheFile\n-----END KEY-----\n"
 
 FLOWS = """
-import base64, json, os, pathlib, sys, time, urllib.parse
+import base64, json, os, pathlib, shlex, sys, time, urllib.parse
 from prefect import flow
 
 def forms(value):
@@ -42,6 +47,10 @@ def forms(value):
     yield value
     yield json.dumps(value)
     yield urllib.parse.quote(value, safe="")
+    yield shlex.quote(value)
+    yield repr(value)
+    yield raw.hex()
+    yield raw.hex().upper()
     for lead in (b"", b"x", b"yz"):
         yield base64.b64encode(lead + raw + lead).decode()
 
