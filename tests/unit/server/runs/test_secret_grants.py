@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from prefect_platform.errors import Conflict, SecretUnavailable
-from prefect_platform.server.db.tables import FlowVersionRow, SecretUseRow, SecretVersionRow
+from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow, SecretUseRow, SecretVersionRow
 from prefect_platform.server.services import environments, launches, runs, secret_grants, secrets, work
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire import launch
@@ -136,3 +136,32 @@ async def test_more_than_a_process_can_be_given_is_refused(stage: Scene) -> None
         await claimed(stage)
     async with stage.parts.database.reader() as session:
         assert (await session.scalars(select(SecretUseRow))).all() == []
+
+
+async def test_what_a_workload_was_given_can_be_read_again_for_its_log(stage: Scene) -> None:
+    """A platform that was restarted, or another replica, masks with the versions that were handed over."""
+    await put(stage, "aws-key", "the value given")
+    await put(stage, "ssh-key", "another value")
+    await attach(stage, AS_VARIABLE, AS_FILE)
+    attempt, _, _ = await claimed(stage)
+    await put(stage, "aws-key", "a newer one")
+    found = await secret_grants.given(stage.parts, attempt.workload.id)
+    assert sorted(found) == ["another value", "the value given"]
+    await secrets.remove(stage.parts, stage.user, "default", "ssh-key")
+    assert await secret_grants.given(stage.parts, attempt.workload.id) == ["the value given"]
+    assert await secret_grants.given(stage.parts, "wl-none") == []
+
+
+async def test_the_secret_of_a_repository_is_given_alone_and_noted(stage: Scene) -> None:
+    await put(stage, "git-token", "me:ghp_of_the_repository")
+    attempt, _ = await placed(stage, started_by="ana")
+    async with stage.parts.database.session() as session:
+        version = await session.get_one(FlowVersionRow, stage.version_id)
+        row = await session.get_one(AttemptRow, attempt.id)
+        value = await secret_grants.give_one(session, stage.parts, row, version, "git-token")
+    assert value == "me:ghp_of_the_repository"
+    assert [use.attempt_id for use in await ledger(stage, "git-token")] == [attempt.id]
+    await secrets.remove(stage.parts, stage.user, "default", "git-token")
+    async with stage.parts.database.session() as session:
+        with pytest.raises(SecretUnavailable, match="git-token"):
+            await secret_grants.give_one(session, stage.parts, row, version, "git-token")
