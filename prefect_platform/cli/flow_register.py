@@ -40,6 +40,7 @@ LISTS = frozenset({"tags", "secrets", "include"})
 @click.option("--include", multiple=True, metavar="PATTERN",
               help="Files that travel too, such as 'sql/**'. May be given again.")  # fmt: skip
 @click.option("--source-secret", metavar="NAME", help="Secret that opens a private git repository.")
+@click.option("--timeout", metavar="DURATION", help="Wall time of one attempt, such as 2h or 90min.")
 @project_option
 @json_option
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -49,6 +50,11 @@ def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -
 
     with extra("flows"):
         from prefect_platform.flows.register import register
+        from prefect_platform.flows.run_config import KubernetesRun
+
+    timeout = options.pop("timeout")
+    if timeout is not None:
+        options["run"] = KubernetesRun(timeout=timeout)
 
     found = register(flow, parameters=given or None, **environment_given, **_given(options))
     if as_json:

@@ -143,7 +143,7 @@ def apply(api: PrefectApi, spec: DeploymentSpec, known_id: str | None, known_dig
     if known_id is not None:
         current = _current(api, f"/deployments/{known_id}")
         if current is not None:
-            if known_digest == spec.digest and _rests_as_asked(spec, current):
+            if known_digest == spec.digest and _is_of(spec, current) and _rests_as_asked(spec, current):
                 resting = _resting(current.get("schedules") or [], paused=bool(current.get("paused")))
                 return Applied(known_id, str(current["flow_id"]), written=False, resting=resting)
             return _patch(api, spec, current)
@@ -159,6 +159,13 @@ def _current(api: PrefectApi, path: str) -> dict[str, Any] | None:
     except NotFound:
         return None
     return found
+
+
+def _is_of(spec: DeploymentSpec, current: dict[str, Any]) -> bool:
+    """Whether Prefect holds this version: another registration may have come between, or somebody's edit."""
+    name = "flow_version_id"
+    held = current.get("job_variables") or {}
+    return bool(held.get(name) == spec.body["job_variables"][name])
 
 
 def _rests_as_asked(spec: DeploymentSpec, current: dict[str, Any]) -> bool:

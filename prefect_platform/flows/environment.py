@@ -16,7 +16,7 @@ from prefect_platform.distributions import Distribution, scan
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.installed import Installed, repositories, told
 from prefect_platform.flows.requirements import check_requirements
-from prefect_platform.flows.wheels import Wheels, wheels
+from prefect_platform.flows.wheels import Wheels, nowhere_else, wheels
 from prefect_platform.wire.base import storable
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.variables import MAX_VARIABLE, reserved
@@ -64,12 +64,24 @@ def check_environment(given: Mapping[str, Any]) -> EnvironmentOptions:
 
 
 def capture_environment(
-    options: EnvironmentOptions, installed: Installed, flow: Flow[..., Any]
+    options: EnvironmentOptions, installed: Installed, flow: Flow[..., Any], *, travels: bool
 ) -> tuple[EnvironmentSpec, Wheels]:
-    """The environment of this kernel, and what is asked for beside it; with what no index has as wheels."""
+    """The environment of this kernel, and what is asked for beside it; with what no index has as wheels,
+    where code `travels`."""
     path = installed.path()
     found = scan(path)
-    return _spec(options, found, flow), wheels(found, path)
+    spec = _spec(options, found, flow)
+    return spec, wheels(found, path) if travels else Wheels(notes=_left(nowhere_else(found)))
+
+
+def _left(staying: list[Distribution]) -> list[str]:
+    if not staying:
+        return []
+    named = ", ".join(f"{one.name} {one.version}" for one in staying)
+    return [
+        f"With code that is fetched elsewhere no package travels: {named} came from no index. Runs use them "
+        "where they are; if this interpreter changes, they cannot be had again."
+    ]
 
 
 def _spec(

@@ -158,9 +158,9 @@ class _Call:
     def run(self) -> Registration:
         with closing(Installed()) as installed:
             captured = capture(self.flow, self.module, self.directory, self.options.wish)
-            environment, wheels = capture_environment(self.environment, installed, self.flow)
-        if captured.kind in BUNDLED:  # with what is fetched elsewhere nothing travels
-            captured = captured.with_more(wheels.entries, wheels.notes)
+            travels = captured.kind in BUNDLED
+            environment, wheels = capture_environment(self.environment, installed, self.flow, travels=travels)
+        captured = captured.with_more(wheels.entries, wheels.notes)
         project = self.client.projects.get(self.project_name)
         answer = self.identity(captured, environment, project)
         sha256 = self.upload(captured, project, answer)

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from packaging.tags import sys_tags
 
 from prefect_platform.distributions import EDITABLE, LOCAL, Distribution, normalised
+from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.capture.captured import Entry
 from prefect_platform.flows.capture.project_files import select
 
@@ -62,20 +63,34 @@ class Wheels:
 def wheels(found: Mapping[str, Distribution], path: Sequence[str]) -> Wheels:
     """A wheel of each distribution that a run could not have from anywhere else."""
     made = Wheels()
-    for name, one in sorted(found.items()):
-        away = (one.url or "").startswith(("http://", "https://"))
-        if one.origin not in (EDITABLE, LOCAL) or name == OURS or away:
-            continue
-        told = _told(name, path)
-        files = _files(one, told) if told is not None else {}
-        size = sum(file.stat().st_size for file in files.values())
-        if told is None or not files:
-            made.notes.append(_stays(one, "what belongs to it is not found"))
-        elif size > MOST_BYTES:
-            made.notes.append(_stays(one, f"it is larger than {MOST_BYTES >> 20} MiB"))
-        else:
-            made.entries.append(_wheel(one, told, files))
+    for one in nowhere_else(found):
+        try:
+            _make(one, path, made)
+        except (OSError, RegistrationError) as error:  # its own fault, and not the flow's
+            made.notes.append(_stays(one, foreign(str(error))))
     return made
+
+
+def nowhere_else(found: Mapping[str, Distribution]) -> list[Distribution]:
+    """Distributions that came from no index and from no address that others reach."""
+    return [
+        one
+        for name, one in sorted(found.items())
+        if one.origin in (EDITABLE, LOCAL)
+        and name != OURS
+        and not (one.url or "").startswith(("http://", "https://"))
+    ]
+
+
+def _make(one: Distribution, path: Sequence[str], made: Wheels) -> None:
+    told = _told(one.name, path)
+    files = _files(one, told) if told is not None else {}
+    if told is None or not files:
+        made.notes.append(_stays(one, "what belongs to it is not found"))
+    elif sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
+        made.notes.append(_stays(one, f"it is larger than {MOST_BYTES >> 20} MiB"))
+    else:
+        made.entries.append(_wheel(one, told, files))
 
 
 def _stays(one: Distribution, why: str) -> str:

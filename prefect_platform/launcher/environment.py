@@ -85,6 +85,12 @@ class Environment:
             )
         return found.interpreter
 
+    @property
+    def _settings(self) -> tuple[tuple[str, str], ...]:
+        """What the run tells `uv`."""
+        given = self._spec.environment.items()
+        return tuple(sorted((name, value) for name, value in given if name.startswith("UV_")))
+
     def release(self) -> None:
         """The attempt has ended: nobody minds if what it used is cleaned."""
         if self._lock is not None:
@@ -101,16 +107,16 @@ class Environment:
         why = "packages are added" if base is not None and base.as_captured else _changed(base)
         self._log.say(f"{self._spec.interpreter}: {why}.")
         if base is not None and base.as_captured:
-            return self._built(wanted, ask, _on_top(base, wanted.packages))
+            return self._built(wanted, ask, _on_top(base, wanted.packages, self._settings))
         try:
-            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base, wheels))
+            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base, wheels, self._settings))
         except EnvironmentFault as fault:
             if base is None:
                 raise EnvironmentFault(f"{gone} {fault}") from fault
             self._log.say(f"{fault} So the interpreter is used as it is now.")
         if not wanted.packages or wanted.strict:
             return base, "as it is now"
-        return self._built(wanted, ask, _on_top(base, wanted.packages))
+        return self._built(wanted, ask, _on_top(base, wanted.packages, self._settings))
 
     def _registered(
         self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter]
@@ -142,9 +148,8 @@ class Environment:
 
     def _build(self, cache: EnvironmentCache, builder: Builder, recipe: Recipe) -> tuple[Path, Lock]:
         self._early()
-        variables = {name: value for name, value in self._spec.environment.items() if name.startswith("UV_")}
         source = self._log.more(SOURCE)
-        build = Build(builder.uv, recipe, source, self._signals, {**self._inherited, **variables})
+        build = Build(builder.uv, recipe, source, self._signals, {**self._inherited, **dict(self._settings)})
         try:
             made = cache.use(recipe.key, build.into, self._waiting, self._signals)
             for gone in cache.clean(builder.cache_bytes, builder.keep_seconds):
@@ -201,20 +206,29 @@ def listed(differing: Sequence[Difference]) -> str:
     return "; ".join(map(str, differing[:NAMED])) + more
 
 
-def _on_top(base: Found, packages: Sequence[str]) -> Recipe:
+def _on_top(base: Found, packages: Sequence[str], settings: tuple[tuple[str, str], ...]) -> Recipe:
     return Recipe(
-        base.interpreter.executable, tuple(_own(base.interpreter.path)), base.installed, tuple(packages)
+        base.interpreter.executable,
+        tuple(_own(base.interpreter.path)),
+        base.installed,
+        tuple(packages),
+        settings=settings,
     )
 
 
 def _from_nothing(
-    spec: LaunchSpec, wanted: WantedEnvironment, base: Found | None, wheels: Mapping[str, Path]
+    spec: LaunchSpec,
+    wanted: WantedEnvironment,
+    base: Found | None,
+    wheels: Mapping[str, Path],
+    settings: tuple[tuple[str, str], ...],
 ) -> Recipe:
     """With the interpreter that registered if it has kept its minor version, else with any that has it."""
     minor = wanted.python_version.rpartition(".")[0]
     same = base is not None and base.interpreter.version.rpartition(".")[0] == minor
     captured = {one.name: one for one in wanted.distributions}
-    return Recipe(spec.interpreter if same else minor, (), captured, tuple(wanted.packages), wheels)
+    python = spec.interpreter if same else minor
+    return Recipe(python, (), captured, tuple(wanted.packages), wheels, settings)
 
 
 def _own(path: Sequence[str]) -> Iterator[str]:

@@ -45,7 +45,9 @@ class LimitSettings:
     """Bounds on what comes from outside."""
 
     body_bytes: int = 1 << 20
-    """Largest request body, except bundles and log appends."""
+    """Largest request body, except registrations, bundles, results and log appends."""
+    registration_bytes: int = 16 << 20
+    """A registration names each file and each package: tens of thousands of them are many, and no mistake."""
     bundle_bytes: int = 1 << 30
     log_cap_bytes: int = 4 << 30
     """Per source; past it a marker says how much was left out."""
@@ -151,6 +153,12 @@ class _Variables:
             raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
         return int(value)
 
+    def some(self, name: str, default: int) -> int:
+        value = self.whole(name, default)
+        if not value:
+            raise UsageError(f"{PREFIX}{name} is 0: a run that declares nothing gets nothing.")
+        return value
+
     def yes(self, name: str) -> bool | None:
         value = self.text(name)
         if value not in ("", "0", "1"):
@@ -194,8 +202,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             keep_days=given.whole("ENVIRONMENT_KEEP_DAYS", EnvironmentSettings.keep_days),
         ),
         runs=RunSettings(
-            default_cores=float(given.whole("DEFAULT_CORES", 1)),
-            default_memory_bytes=given.whole("DEFAULT_MEMORY_BYTES", 1 << 30),
+            default_cores=float(given.some("DEFAULT_CORES", 1)),
+            default_memory_bytes=given.some("DEFAULT_MEMORY_BYTES", 1 << 30),
         ),
     )
 

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, StringConstraints
 _RESERVED = {
     r"PREFECT__.*|PREFECT_API_.*": "it tells the run which flow run it is of, and where its Prefect is",
     r"PREFECT_PLATFORM_.*": "it tells the run where its platform is",
-    r"PREFECT_(HOME|UI_URL|PROFILE|PROFILES_PATH|RESULTS_.*|SERVER_.*)": "the platform sets it for every run",
+    r"PREFECT_(HOME|UI_URL|PROFILE|PROFILES_PATH|DEFAULT_RESULT_STORAGE_BLOCK|RESULTS_.*|SERVER_.*)": "the "
+    "platform sets it for every run",
     r"LD_.*|PATH|VIRTUAL_ENV|PYTHON.*": "it decides which programs and packages the run finds, and those are "
     "captured",
     r"BASH_ENV|ENV|IFS|SHELL": "it is read by the shell before a start script",

@@ -83,7 +83,10 @@ class NvmlGpus:
     def look(self) -> Found:
         now = self.clock()
         if now >= self._due:
-            self._found, self._due = self._ask(), now + LOOK_SECONDS
+            found, self._due = self._ask(), now + LOOK_SECONDS
+            # A look that fails takes no device away: runs wait for it, and a start that meets it says so.
+            kept = found.problem and not found.gpus
+            self._found = Found(self._found.gpus, found.problem) if kept else found
             if self._found.problem not in (None, self._said):
                 logger.warning("%s", self._found.problem)
             self._said = self._found.problem

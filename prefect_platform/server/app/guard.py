@@ -86,7 +86,8 @@ class Guard:
 
     def _limit(self, method: str, path: str) -> int:
         if not is_raw(method, path):
-            return self._config.limits.body_bytes
+            limits = self._config.limits
+            return limits.registration_bytes if path.endswith("/flows/register") else limits.body_bytes
         if method == "PATCH":
             return MAX_APPEND_BYTES
         limits = self._config.limits

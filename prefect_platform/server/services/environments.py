@@ -33,7 +33,10 @@ def fingerprint(spec: EnvironmentSpec) -> str:
 
 
 def _unordered(value: Any) -> Any:
-    return sorted(value, key=canonical) if isinstance(value, list) else value
+    """Lists whose order says nothing, sorted. Of two options (of two indexes) the first counts more."""
+    if not isinstance(value, list) or any(isinstance(one, str) and one.startswith("-") for one in value):
+        return value
+    return sorted(value, key=canonical)
 
 
 async def ensure(

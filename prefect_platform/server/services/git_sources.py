@@ -68,21 +68,3 @@ def _opened(name: str, value: str, host: str) -> tuple[str, str]:
         return git.user_and_token(value, host)
     except ValueError as error:
         raise Conflict(f"The secret {name!r} cannot be used: {error}") from error
-
-
-async def secret_value(
-    session: AsyncSession,  # noqa: ARG001 - what a store of secrets and its ledger need
-    parts: Parts,  # noqa: ARG001
-    attempt: AttemptRow,  # noqa: ARG001
-    version: FlowVersionRow,  # noqa: ARG001
-    name: str,
-) -> str:
-    """The value of a project's secret: the one place where the store of secrets is asked for a source.
-
-    Raises:
-        Conflict: the project has no such secret.
-    """
-    raise Conflict(
-        f"The secret {name!r}, which opens the repository of this flow, is not in its project: store it with "
-        f"`prefect-platform secret set {name}`."
-    )

@@ -98,8 +98,8 @@ async def _with_environment(
 ) -> RegisterRequest:
     """The request with the fingerprint of its environment, which is the platform's to take."""
     spec, mark = request.environment, None
+    await secret_grants.check(session, project, spec, request.settings.source_secret)
     if spec is not None:
-        await secret_grants.check(session, project, spec, request.settings.source_secret)
         mark = await environments.ensure(session, parts, caller, project, spec)
     settings = request.settings.model_copy(update={"environment": mark})
     return request.model_copy(update={"settings": settings})

@@ -6,12 +6,13 @@ Each version that is handed over stands in the ledger, written in the transactio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import PlatformError, RegistrationError, SecretUnavailable
+from prefect_platform.errors import NotFound, PlatformError, RegistrationError, SecretUnavailable
 from prefect_platform.server.db.tables import (
     AttemptRow,
     FlowVersionRow,
@@ -53,22 +54,23 @@ class Grant:
 
 
 async def check(
-    session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec, source_secret: str | None = None
+    session: AsyncSession, project: ProjectRow, spec: EnvironmentSpec | None, source_secret: str | None
 ) -> None:
     """Refuse secrets that a run could not get, all of them at once.
 
     Raises:
         RegistrationError: secrets that there are none of, or two things for one variable or file.
     """
-    twice = clash(spec.secrets)
+    attached = spec.secrets if spec is not None else []
+    twice = clash(attached)
     if twice is not None:
         raise RegistrationError(f"secrets: {twice}. Leave one of them out.")
-    for one in spec.secrets:
-        if one.variable in spec.variables:
+    for one in attached:
+        if spec is not None and one.variable in spec.variables:
             raise RegistrationError(
                 f"secrets: {one.variable} is given twice: by secret {one.secret!r} and by env. Leave one out."
             )
-    named = [one.secret for one in spec.secrets] + ([source_secret] if source_secret else [])
+    named = [one.secret for one in attached] + ([source_secret] if source_secret else [])
     lost = await secrets.missing(session, project, named)
     if lost:
         raise RegistrationError(
@@ -133,9 +135,14 @@ async def given(parts: Parts, workload_id: str) -> list[str]:
             select(SecretRow, SecretUseRow.version)
             .join(SecretUseRow, SecretUseRow.secret_id == SecretRow.id)
             .join(AttemptRow, AttemptRow.id == SecretUseRow.attempt_id)
-            .where(AttemptRow.workload_id == workload_id, SecretRow.deleted_at.is_(None))
+            .where(AttemptRow.workload_id == workload_id)
         )
-        return [await secret_values.read(session, parts.keyring, row, version) for row, version in found]
+        values: list[str] = []
+        for row, version in found.all():
+            with suppress(NotFound):  # deleted since, or set anew after that
+                value = await secret_values.read(session, parts.keyring, row, version)
+                values += [value, value.strip()]
+    return [value for value in dict.fromkeys(values) if len(value) >= MASKABLE_CHARACTERS]
 
 
 async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:

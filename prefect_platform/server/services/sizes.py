@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prefect_platform.errors import NotFound, RegistrationError, Unavailable, UsageError, foreign
+from prefect_platform.server.config import RunSettings
 from prefect_platform.server.services.catalogue import MACHINE, Catalogue, SizeEntry, closest
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.parts import Parts
@@ -111,7 +112,7 @@ def needs(parts: Parts, settings: VersionSettings) -> Needs:
         Unavailable: it asks for all of a machine that was not looked at yet.
     """
     if settings.size is None:
-        return Needs(settings.cores, settings.memory_bytes, settings.gpu)
+        return _without_size(parts, settings)
     if settings.size == MACHINE and not parts.machine.known:
         raise Unavailable("The platform does not know its machine yet: try again in a moment.")
     if settings.size == MACHINE and _has_machine(parts.machine):
@@ -123,6 +124,14 @@ def needs(parts: Parts, settings: VersionSettings) -> Needs:
     else:
         found = Needs(entry.cores, entry.memory, entry.gpu)
     return Needs(found.cores, found.memory_bytes, settings.gpu or found.gpu)
+
+
+def _without_size(parts: Parts, settings: VersionSettings) -> Needs:
+    """What a version declares; for one that declares nothing, what the operator says."""
+    cores, memory = settings.cores, settings.memory_bytes
+    if (cores, memory) == (RunSettings.default_cores, RunSettings.default_memory_bytes):
+        cores, memory = parts.config.runs.default_cores, parts.config.runs.default_memory_bytes
+    return Needs(cores, memory, settings.gpu)
 
 
 def check(parts: Parts, settings: VersionSettings) -> None:

@@ -159,7 +159,7 @@ def etl() -> None:
 
 def test_this_kernel_is_captured(tmp_path: Path) -> None:
     installed = Installed()
-    spec, wheels = capture_environment(checked(env={"A": "1"}, packages=["x"]), installed, etl)
+    spec, wheels = capture_environment(checked(env={"A": "1"}, packages=["x"]), installed, etl, travels=True)
     installed.close()
     by_name = {one.name: one for one in spec.distributions}
     assert spec.python_version == "{}.{}.{}".format(*sys.version_info[:3])
