@@ -79,8 +79,10 @@ def _left(staying: list[Distribution]) -> list[str]:
         return []
     named = ", ".join(f"{one.name} {one.version}" for one in staying)
     return [
-        f"With code that is fetched elsewhere no package travels: {named} came from no index. Runs use them "
-        "where they are; if this interpreter changes, they cannot be had again."
+        (
+            f"With code that is fetched elsewhere no package travels: {named} came from no index. Runs use "
+            "them where they are; if this interpreter changes, they cannot be had again."
+        )
     ]
 
 

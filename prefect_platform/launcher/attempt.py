@@ -15,7 +15,7 @@ from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.memory import TreeMemory
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.preparation import DRAIN_SECONDS, Preparation
-from prefect_platform.launcher.process import Exit, end_leftovers
+from prefect_platform.launcher.process import Exit, end_leftovers, kill_all
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.launcher.watch import Watch
@@ -45,9 +45,16 @@ class Attempt:
     """From a claimed spec to the end of everything it started."""
 
     def __init__(
-        self, spec: LaunchSpec, directory: Path, log: Logbook, signals: Signals, inherited: Mapping[str, str]
+        self,
+        spec: LaunchSpec,
+        directory: Path,
+        log: Logbook,
+        signals: Signals,
+        inherited: Mapping[str, str],
+        control_token: str,
     ) -> None:
         self._spec, self._log, self._signals = spec, log, signals
+        self._control_token = control_token
         self._preparation = Preparation(spec, directory, log, signals, inherited)
 
     def run(self, connection: Connection, patience: Patience) -> End:
@@ -60,12 +67,16 @@ class Attempt:
             self._log.say(str(fault))
             self._preparation.give_up()
             return End(reason=str(fault))
+        except Exception:  # a fault of ours: nothing of the user's lives on while its files are taken away
+            kill_all()
+            self._preparation.give_up()
+            raise
         finally:
             self._preparation.release()
 
     def _supervise(self, selector: selectors.BaseSelector) -> End:
         """Start the engine and stay with it until nothing below it is left."""
-        control = ControlChannel(selector, lambda: self._log.steps.add("running"))
+        control = ControlChannel(selector, lambda: self._log.steps.add("running"), self._control_token)
         memory = TreeMemory(self._spec.memory_bytes)
         deadline = Deadline(self._spec.timeout_seconds)
         watch = Watch(

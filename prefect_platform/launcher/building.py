@@ -47,15 +47,15 @@ class Recipe:
     """Lines of a requirements file."""
     wheels: Mapping[str, Path] = field(default_factory=dict)
     """Of distributions that came from no index, by name; they came with the code."""
-    settings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Variables of the run that tell `uv` where packages come from, passwords of an index among them: who has
-    others gets an environment of its own."""
+    scope: tuple[tuple[str, ...], ...] = ()
+    """What of the run tells `uv` where packages come from, without the value of any secret: who has other
+    settings, or another secret for an index, gets an environment of its own."""
 
     @property
     def key(self) -> str:
         pinned = sorted(json.dumps(astuple(one)) for one in self.wanted.values())
         sent = sorted((name, _digest(path)) for name, path in self.wheels.items())
-        said = json.dumps([self.python, self.base, pinned, self.packages, sent, self.settings])
+        said = json.dumps([self.python, self.base, pinned, self.packages, sent, self.scope])
         return hashlib.sha256(said.encode()).hexdigest()[:40]
 
     @property

@@ -67,6 +67,7 @@ def run(
     process.returncode = 0  # it is reaped below; Popen would warn, and wait where we do
     output.start()
     end = attend(process.pid, signals, 1.0)
+    _signal_group(process.pid, signal.SIGKILL)  # what it left would hold its output, and its locks
     output.finish(DRAIN_SECONDS)
     return end
 

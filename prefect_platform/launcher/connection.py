@@ -104,8 +104,11 @@ class Connection:
             detail = str(document.get("detail") or code)
             facts = data if isinstance(data, dict) else {}
             raise Refused(foreign(detail), status=status, code=code, data=facts)
-        text = foreign(payload[: 4 * MAX_FOREIGN_TEXT].decode("utf-8", "replace"))
-        raise Unreachable(f"{self.url} answered {call} with status {status}: {text or 'nothing'}")
+        # An answer of success may hold secrets, and is repeated nowhere.
+        text = "what is no JSON object"
+        if not 200 <= status < 300:
+            text = foreign(payload[: 4 * MAX_FOREIGN_TEXT].decode("utf-8", "replace")) or "nothing"
+        raise Unreachable(f"{self.url} answered {call} with status {status}: {text}")
 
     def _unreachable(self, method: str, path: str, error: OSError) -> Unreachable:
         return Unreachable(f"{self.url} does not answer {method} {path}: {type(error).__name__}: {error}")

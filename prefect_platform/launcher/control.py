@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import selectors
 import socket
 import struct
@@ -34,10 +33,13 @@ LENGTH = struct.Struct("!I")
 
 
 class ControlChannel:
-    """Listens for one engine. All callbacks run in the thread that serves `selector`."""
+    """Listens for one engine. All callbacks run in the thread that serves `selector`.
 
-    def __init__(self, selector: selectors.BaseSelector, started: Callable[[], None]) -> None:
-        self.token = os.urandom(32).hex()
+    Whoever shows `token` is taken for the engine: it is masked in logs like any secret.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector, started: Callable[[], None], token: str) -> None:
+        self.token = token
         self.was_connected = False
         self.understood = False
         """Whether the engine will take SIGTERM as a cancellation."""

@@ -68,6 +68,14 @@ class Environment:
             EngineFault: there is none, or it does not start.
             EnvironmentFault: what is added cannot be installed, or there are differences and none may be.
         """
+        try:
+            return self._judged(ask, promises, code)
+        except (EngineFault, EnvironmentFault) as fault:
+            if not promises.found("environment"):
+                promises.break_("environment", str(fault))
+            raise
+
+    def _judged(self, ask: Callable[[str], Interpreter], promises: Promises, code: Path) -> Interpreter:
         spec, began = self._spec, time.monotonic()
         if spec.wanted is None:
             engine.check_interpreter(spec.interpreter)
@@ -91,6 +99,15 @@ class Environment:
         given = self._spec.environment.items()
         return tuple(sorted((name, value) for name, value in given if name.startswith("UV_")))
 
+    @property
+    def _scope(self) -> tuple[tuple[str, ...], ...]:
+        """The same, in a name that everybody sees: a secret by its project and version, never by its value."""
+        project = self._spec.environment.get("PREFECT_PLATFORM_PROJECT", "")
+        secrets = {
+            one.variable: (project, one.secret, str(one.version)) for one in self._spec.attached_secrets
+        }
+        return tuple((name, *secrets.get(name, (value,))) for name, value in self._settings)
+
     def release(self) -> None:
         """The attempt has ended: nobody minds if what it used is cleaned."""
         if self._lock is not None:
@@ -107,16 +124,16 @@ class Environment:
         why = "packages are added" if base is not None and base.as_captured else _changed(base)
         self._log.say(f"{self._spec.interpreter}: {why}.")
         if base is not None and base.as_captured:
-            return self._built(wanted, ask, _on_top(base, wanted.packages, self._settings))
+            return self._built(wanted, ask, _on_top(base, wanted.packages, self._scope))
         try:
-            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base, wheels, self._settings))
+            return self._built(wanted, ask, _from_nothing(self._spec, wanted, base, wheels, self._scope))
         except EnvironmentFault as fault:
             if base is None:
                 raise EnvironmentFault(f"{gone} {fault}") from fault
             self._log.say(f"{fault} So the interpreter is used as it is now.")
         if not wanted.packages or wanted.strict:
             return base, "as it is now"
-        return self._built(wanted, ask, _on_top(base, wanted.packages, self._settings))
+        return self._built(wanted, ask, _on_top(base, wanted.packages, self._scope))
 
     def _registered(
         self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter]
@@ -206,13 +223,13 @@ def listed(differing: Sequence[Difference]) -> str:
     return "; ".join(map(str, differing[:NAMED])) + more
 
 
-def _on_top(base: Found, packages: Sequence[str], settings: tuple[tuple[str, str], ...]) -> Recipe:
+def _on_top(base: Found, packages: Sequence[str], scope: tuple[tuple[str, ...], ...]) -> Recipe:
     return Recipe(
         base.interpreter.executable,
         tuple(_own(base.interpreter.path)),
         base.installed,
         tuple(packages),
-        settings=settings,
+        scope=scope,
     )
 
 
@@ -221,14 +238,14 @@ def _from_nothing(
     wanted: WantedEnvironment,
     base: Found | None,
     wheels: Mapping[str, Path],
-    settings: tuple[tuple[str, str], ...],
+    scope: tuple[tuple[str, ...], ...],
 ) -> Recipe:
     """With the interpreter that registered if it has kept its minor version, else with any that has it."""
     minor = wanted.python_version.rpartition(".")[0]
     same = base is not None and base.interpreter.version.rpartition(".")[0] == minor
     captured = {one.name: one for one in wanted.distributions}
     python = spec.interpreter if same else minor
-    return Recipe(python, (), captured, tuple(wanted.packages), wheels, settings)
+    return Recipe(python, (), captured, tuple(wanted.packages), wheels, scope)
 
 
 def _own(path: Sequence[str]) -> Iterator[str]:

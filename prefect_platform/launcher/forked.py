@@ -13,7 +13,8 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,8 +30,8 @@ class EngineStart:
     """A process to start, with nothing left to decide."""
 
     interpreter: str
-    arguments: Sequence[str]
-    environment: dict[str, str]
+    arguments: Sequence[str] = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
     directory: Path
     """Working directory."""
     output: int
@@ -68,7 +69,8 @@ class Forked:
             except OSError as error:  # it was killed meanwhile
                 problem = f"be prepared ({error})".encode()
         if problem:
-            os.waitpid(self.pid, 0)
+            with suppress(ChildProcessError):  # reaped with another one that was waited for
+                os.waitpid(self.pid, 0)
             raise EngineFault(f"The {start.what} could not {problem.decode()}.")
         return self.pid
 

@@ -65,11 +65,17 @@ class Answer:
         return data
 
     def read_all(self, limit: int) -> bytes:
-        """The whole body, of which at most `limit` bytes are kept."""
+        """The whole body.
+
+        Raises:
+            BadAnswer: it is longer than `limit`.
+        """
         parts, size = [], 0
         while data := self.read(CHUNK):
-            parts.append(data[: limit - size])
-            size += len(parts[-1])
+            parts.append(data)
+            size += len(data)
+            if size > limit:
+                raise BadAnswer(f"the answer is longer than {limit} bytes")
         return b"".join(parts)
 
     def _length(self) -> int | None:

@@ -60,12 +60,13 @@ def live(claim_file: ClaimFile, signals: Signals, environment: Mapping[str, str]
     connection = Connection(claim_file.url, f"Bearer {claim_file.token}")
     patience = Patience(signals)
     spec = claim(connection, claim_file.workload_id, patience.rest)
-    redaction = Redaction([*spec.secrets, claim_file.token])
+    control_token = os.urandom(32).hex()
+    redaction = Redaction([*spec.secrets, claim_file.token, control_token])
     shipper = Shipper(connection, spec, signals.request_stop, signals.wake, redaction.complain)
     log = Logbook(Path(claim_file.directory), spec.log, redaction, shipper)
     log.steps.add("claimed")
-    attempt = Attempt(spec, Path(claim_file.directory), log, signals, environment)
     try:
+        attempt = Attempt(spec, Path(claim_file.directory), log, signals, environment, control_token)
         end = attempt.run(connection, patience)
     except Exception as error:  # noqa: BLE001 - whatever it was: no process may be left, and the end be told
         kill_all()

@@ -97,8 +97,8 @@ class Preparation:
         self._promises.tell()
         while self._children:
             self._children.pop().dismiss()
+        end_leftovers(self._signals.sleep)
         if self._script is not None:
-            end_leftovers(self._signals.sleep)
             self._script.finish(DRAIN_SECONDS)
 
     def release(self) -> None:

@@ -29,6 +29,10 @@ class Promises:
         """A promise is broken; `differences` name each thing that is not as it was asked for."""
         self._found[name] = Promise(name, kept=False, summary=summary, differences=tuple(differences))
 
+    def found(self, name: str) -> bool:
+        """Whether this one was looked at."""
+        return name in self._found
+
     def tell(self) -> None:
         """Report all six: those that were not looked at count as broken."""
         self._tell(self._found.get(name) or _not_looked_at(name) for name in NAMES)

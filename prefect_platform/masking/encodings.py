@@ -41,7 +41,7 @@ def needles(values: Iterable[str]) -> list[bytes]:
 def _texts(value: str) -> Iterator[str]:
     """The value, and its lines as somebody prints them who reads it line by line."""
     lines = value.replace("\r", "\n").split("\n")
-    return (text for text in (value, *lines, *map(str.strip, lines)) if len(text) >= LEAST)
+    return (text for text in (value, *lines, *map(str.strip, lines)) if len(text.strip()) >= LEAST)
 
 
 def _pieces(form: bytes) -> Iterator[bytes]:

@@ -157,6 +157,17 @@ def test_unchanged_is_left_as_it_is(world: World, project: Path) -> None:
     assert after["updated"] == before["updated"], "nothing was written"
 
 
+def test_a_deployment_that_somebody_changed_meanwhile_is_put_right(world: World, project: Path) -> None:
+    """As by another registration at the same moment, whose version Prefect holds and the platform does not."""
+    made = world.register(target(project))
+    path = f"/deployments/{made.deployment_id}"
+    right = world.read(path)["job_variables"]
+    world.ask("PATCH", path, {"job_variables": {**right, "flow_version_id": "fv-of-somebody-else"}})
+    again = world.register(target(project))
+    assert (again.version, again.deployment_change) == (1, "changed")
+    assert world.read(path)["job_variables"] == right
+
+
 def test_changed_code_is_a_new_version_of_the_same_deployment(world: World, project: Path) -> None:
     first = world.register(target(project))
     (project / "more.py").write_text("X = 1\n")

@@ -10,6 +10,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from prefect_platform.backends.local import recovery
@@ -19,12 +20,19 @@ RECORD = "secret-files.json"
 
 
 def remove(directory: Path) -> None:
-    """Remove what the record in a workload's directory names. No-op where there is none."""
+    """Remove what the record in a workload's directory names. No-op where there is none.
+
+    A name that user code has put there, and that nobody can open, keeps nothing from being removed.
+    """
     for names, mark, device, inode in _recorded(directory):
+        held = False
         for name in names:
-            _remove(Path(name), device, inode)
-        if mark is not None and Path(mark).name == f"{device}-{inode}":
-            Path(mark).unlink(missing_ok=True)
+            with suppress(OSError, ValueError):
+                held = not _remove(Path(name), device, inode) or held
+        # While another run holds the file, its mark tells those who come that it is one of ours.
+        if not held and mark is not None and Path(mark).name == f"{device}-{inode}":
+            with suppress(OSError, ValueError):
+                Path(mark).unlink(missing_ok=True)
 
 
 def _recorded(directory: Path) -> Iterator[tuple[list[str], str | None, int, int]]:
@@ -36,16 +44,17 @@ def _recorded(directory: Path) -> Iterator[tuple[list[str], str | None, int, int
             yield names, mark if isinstance(mark, str) else None, device, inode
 
 
-def _remove(path: Path, device: int, inode: int) -> None:
-    """A file that a launcher holds is in use by another run, which removes it."""
+def _remove(path: Path, device: int, inode: int) -> bool:
+    """False where a launcher holds the file: it is in use by another run, which removes it."""
     with recovery.opened(path) as file:
         if file is None:
-            return
+            return True
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) != (device, inode):
-            return
+            return True
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return
+            return False
         path.unlink(missing_ok=True)
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, RegistrationError
+from prefect_platform.errors import RegistrationError, SecretUnavailable
 from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow
 from prefect_platform.server.services import secret_grants
 from prefect_platform.server.services.parts import Parts
@@ -35,8 +35,8 @@ async def source(
     has not shown that it may read it.
 
     Raises:
-        SecretUnavailable: the secret that opens it was deleted since, or cannot be read.
-        Conflict: that secret holds no token for this address.
+        SecretUnavailable: the secret that opens it was deleted since, cannot be read, or holds no token for
+            this address.
     """
     code = Code.model_validate(version.code)
     settings = VersionSettings.model_validate(version.settings)
@@ -67,4 +67,4 @@ def _opened(name: str, value: str, host: str) -> tuple[str, str]:
     try:
         return git.user_and_token(value, host)
     except ValueError as error:
-        raise Conflict(f"The secret {name!r} cannot be used: {error}") from error
+        raise SecretUnavailable(f"The secret {name!r} cannot be used: {error}", secrets=[name]) from error

@@ -94,6 +94,8 @@ class LogMasks:
         return known
 
     def known(self, workload_id: str) -> Known | None:
+        if workload_id in self._known:
+            self._known.move_to_end(workload_id)
         return self._known.get(workload_id)
 
     def forget(self, workload_id: str) -> None:

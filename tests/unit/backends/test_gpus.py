@@ -127,3 +127,19 @@ async def test_the_local_backend_tells_them(tmp_path: Path) -> None:
     assert found is not None
     assert (found.gpus, found.gpu_problem) == (TWO, "one more does not answer")
     await backend.close()
+
+
+def test_a_look_that_fails_takes_no_device_away(tmp_path: Path, machine: pytest.MonkeyPatch) -> None:
+    """Runs that wait for a device would be told that there is none, and others would see it."""
+    machine.setenv("FAKE_GPUS", fake.variable(*TWO))
+    now = [0.0]
+    gpus = NvmlGpus(fake.nvml(tmp_path), clock=lambda: now[0])
+    assert gpus.look().gpus == TWO
+    machine.setenv("FAKE_NVML_ERROR", "18")
+    now[0] += LOOK_SECONDS
+    found = gpus.look()
+    assert found.gpus == TWO
+    assert "mismatch" in str(found.problem)
+    machine.delenv("FAKE_NVML_ERROR")
+    now[0] += LOOK_SECONDS
+    assert (gpus.look().gpus, gpus.look().problem) == (TWO, None)

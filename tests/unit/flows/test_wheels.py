@@ -136,3 +136,19 @@ def test_a_local_package_is_installed_again_as_it_was(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (target / "local" / "__init__.py").read_text() == "X = 7\n"
     assert (target / "bin" / "local").exists()
+
+
+def test_a_package_that_cannot_be_read_stays_and_stops_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "broken"
+    root.mkdir()
+    (root / "broken.py").write_text("X = 1\n")
+    (root / "broken.abi3.so").symlink_to(tmp_path / "nowhere")
+    editable(tmp_path / "site", "broken", root)
+    many = tmp_path / "many"
+    (many / "many").mkdir(parents=True)
+    for number in range(20_001):
+        (many / "many" / f"m{number}.py").touch()
+    editable(tmp_path / "site", "many", many)
+    told = made(tmp_path / "site")
+    assert [entry.path for entry in told.entries if "many" in entry.path] == []
+    assert any(note.startswith("The package many 1.0 (editable) does not travel:") for note in told.notes)

@@ -20,7 +20,7 @@ class Scene:
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
         self.started = 0
-        self.channel = ControlChannel(self.selector, self._began)
+        self.channel = ControlChannel(self.selector, self._began, "t" * 64)
 
     def _began(self) -> None:
         self.started += 1
