@@ -17,7 +17,7 @@ from prefect_platform.launcher.http11 import Answer, Wire
 
 TIMEOUT_SECONDS = 20.0
 """For connecting, and for every single wait for bytes of an answer."""
-MAX_ANSWER_BYTES = 4 << 20
+MAX_ANSWER_BYTES = 32 << 20
 MAX_FOREIGN_TEXT = 256
 RETRY_STATUSES = frozenset({408, 425, 429})
 API = "/api/v1"

@@ -101,7 +101,7 @@ class Environment:
 
     @property
     def _scope(self) -> tuple[tuple[str, ...], ...]:
-        """The same, in a name that everybody sees: a secret by its project and version, never by its value."""
+        """The same, for a name that everybody sees: of a secret its project and version, never its value."""
         project = self._spec.environment.get("PREFECT_PLATFORM_PROJECT", "")
         secrets = {
             one.variable: (project, one.secret, str(one.version)) for one in self._spec.attached_secrets

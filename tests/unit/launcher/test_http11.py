@@ -30,9 +30,16 @@ def test_a_chunked_body() -> None:
 
 def test_a_body_that_ends_with_the_connection() -> None:
     got = answer(b"HTTP/1.0 200 OK\r\n\r\nhello")
-    assert got.read_all(3) == b"hel"
+    assert got.read_all(5) == b"hello"
     assert got.complete
     assert not got.reusable
+
+
+def test_a_body_over_the_limit_is_no_answer() -> None:
+    """A part of one could be taken for the whole, or be repeated in an error with what is secret in it."""
+    got = answer(b"HTTP/1.0 200 OK\r\n\r\nhello")
+    with pytest.raises(BadAnswer, match="longer than 3 bytes"):
+        got.read_all(3)
 
 
 def test_an_answer_without_body() -> None:
