@@ -32,6 +32,8 @@ class PlatformJobConfiguration(BaseJobConfiguration):
 
     flow_version_id: str | None = None
     project: str | None = None
+    size: str | None = None
+    gpu: str | None = None
     cores: float | None = None
     memory_bytes: int | None = None
 

@@ -26,7 +26,7 @@ if "%d.%d" % sys.version_info[:2] != {minor!r}:
     sys.stderr.write("This flow was registered with Python {minor}, but " + found
         + "Register the flow again from this interpreter, or bring back the old one.\\n")
     raise SystemExit({wrong})
-import contextlib, functools, inspect, io, os, runpy
+import contextlib, functools, inspect, io, os, runpy, warnings
 sys.path[0] = sys.argv[1] if sys.argv[1:] else os.getcwd()
 sys.argv = ["prefect.engine"]
 # Where it is installed, importing it costs Prefect a second, for a format check that nothing here needs.
@@ -47,6 +47,8 @@ with contextlib.suppress(ImportError):  # another Prefect, which the engine itse
     beats = getattr(flows, "_send_heartbeats", None)
     if beats and "join_on_exit" in inspect.signature(beats).parameters:
         flows._send_heartbeats = functools.partial(beats, join_on_exit=False)
+# Prefect's engine imports itself a second time in any case; here that comes first, and runpy would warn.
+warnings.filterwarnings("ignore", "'prefect.engine' found in sys.modules", RuntimeWarning)
 runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 """
 

@@ -6,10 +6,12 @@ rest works without them.
 
 from __future__ import annotations
 
+import array
 import ctypes
 import fcntl
 import os
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +38,13 @@ def limit_pipe(descriptor: int, size: int) -> None:
     """Let a pipe hold no more than so many bytes; elsewhere it holds what the system gives it."""
     if IS_LINUX:
         fcntl.fcntl(descriptor, F_SETPIPE_SZ, size)
+
+
+def unread_bytes(descriptor: int) -> int:
+    """How much stands in a pipe."""
+    told = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, told)
+    return told[0]
 
 
 def _prctl(option: int, argument: int) -> None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 
-from prefect_platform.launcher.linux import limit_pipe
+from prefect_platform.launcher.linux import limit_pipe, unread_bytes
 from prefect_platform.launcher.source import Source
 
 PIPE_BYTES = 32 << 10
 CHUNK = 24 << 10
 """Leaves 8 KiB of the 64, of which the masking holds back less than 64 bytes."""
+CATCH_UP_SECONDS = 0.005
 
 
 class Output:
@@ -27,6 +29,9 @@ class Output:
         self._read, self.write_end = os.pipe2(os.O_CLOEXEC)
         limit_pipe(self._read, PIPE_BYTES)
         self._abandoned, self._abandon = os.pipe2(os.O_CLOEXEC)
+        self._reading = threading.Lock()
+        """Held from the moment bytes leave the pipe until the source has them."""
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
 
     def start(self) -> None:
@@ -50,13 +55,25 @@ class Output:
         self._thread.join()
         return whole
 
+    def catch_up(self) -> None:
+        """Wait until the source has everything that stands in the pipe now."""
+        while not self._is_empty():
+            time.sleep(CATCH_UP_SECONDS)
+
+    def _is_empty(self) -> bool:
+        with self._reading:
+            return self._ended or not unread_bytes(self._read)
+
     def _run(self) -> None:
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
         poll.register(self._abandoned, 0)
         while all(fd != self._abandoned for fd, _ in poll.poll()):
-            data = os.read(self._read, CHUNK)
+            with self._reading:
+                data = os.read(self._read, CHUNK)
+                self._source.write(data)
             if not data:
                 break
-            self._source.write(data)
-        os.close(self._read)
+        with self._reading:
+            self._ended = True
+            os.close(self._read)

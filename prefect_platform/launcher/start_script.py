@@ -52,6 +52,7 @@ class StartScript:
         self._log.steps.add("start-script-ended", detail)
         self._signals.check()
         if end.code != 0:
+            self._output.catch_up()
             raise ScriptFault(f"The start script failed {self._how(end)}.")
         self._log.say(f"The start script has ended, after {detail}.")
 

@@ -344,13 +344,14 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
     ids = {
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
         "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
+        "fingerprint": "f" * 64, "key": "a" * 64,
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}
     for method, path, route in guarded_routes():
         where = path.format_map(ids)
         rest: dict[str, Any] = {"json": sent[method, where]} if (method, where) in sent else {}
-        if path.endswith(("{source}", "{code_digest}")) and method != "GET":
+        if path.endswith(("{source}", "{code_digest}", "{key}")) and method != "GET":
             rest = {
                 "content": b"abc",
                 "headers": {"Content-Range": "bytes 0-2/*", "Content-SHA256": "a" * 64},

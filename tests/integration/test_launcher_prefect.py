@@ -104,6 +104,7 @@ def test_a_flow_completes(prefect_server: str, platform: LauncherPlatform, tmp_p
     assert platform.result["receipt"] == "COMPLETED"
     assert (platform.result["exit_code"], platform.result["reason"]) == (0, None)
     assert b"hello from beside the flow\nfrom a subprocess\n" in platform.log("flow")
+    assert b"Warning" not in platform.log("flow"), "what we do before the engine is nobody's news"
     assert [step["name"] for step in platform.steps] == [
         "claimed",
         "bundle-fetched",

@@ -279,7 +279,9 @@ def test_no_credential_is_where_others_can_read_it(driver: Driver, tmp_path: Pat
     until(marker.exists, 60, "user code")
     workloads = driver.platform.data / "workloads"
     launchers = [
-        p for p in psutil.process_iter(["cmdline"]) if str(workloads) in " ".join(p.info["cmdline"] or [])
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if "--claim" in (line := p.info["cmdline"] or []) and str(workloads) in " ".join(line)
     ]
     assert launchers
     for launcher in launchers:
