@@ -18,7 +18,7 @@ from prefect_platform.flows.installed import Installed, repositories, told
 from prefect_platform.flows.requirements import check_requirements
 from prefect_platform.flows.wheels import Wheels, nowhere_else, wheels
 from prefect_platform.wire.base import storable
-from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.environments import EnvironmentSpec, GitRepository
 from prefect_platform.wire.variables import MAX_VARIABLE, reserved
 
 MAX_SCRIPT = 64 << 10
@@ -64,13 +64,13 @@ def check_environment(given: Mapping[str, Any]) -> EnvironmentOptions:
 
 
 def capture_environment(
-    options: EnvironmentOptions, installed: Installed, flow: Flow[..., Any], *, travels: bool
+    options: EnvironmentOptions, installed: Installed, *, travels: bool
 ) -> tuple[EnvironmentSpec, Wheels]:
     """The environment of this kernel, and what is asked for beside it; with what no index has as wheels,
     where code `travels`."""
     path = installed.path()
     found = scan(path)
-    spec = _spec(options, found, flow)
+    spec = _spec(options, found)
     return spec, wheels(found, path) if travels else Wheels(notes=_left(nowhere_else(found)))
 
 
@@ -86,9 +86,7 @@ def _left(staying: list[Distribution]) -> list[str]:
     ]
 
 
-def _spec(
-    options: EnvironmentOptions, found: Mapping[str, Distribution], flow: Flow[..., Any]
-) -> EnvironmentSpec:
+def _spec(options: EnvironmentOptions, found: Mapping[str, Distribution]) -> EnvironmentSpec:
     return EnvironmentSpec(
         python_version=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -97,8 +95,12 @@ def _spec(
         variables=options.variables,
         start_script=options.start_script,
         working_directory=options.working_directory,
-        repositories=repositories(_home(flow)),
     )
+
+
+def checkouts(flow: Flow[..., Any]) -> list[GitRepository]:
+    """The git repositories that a flow comes from, as they are now."""
+    return repositories(_home(flow))
 
 
 def _home(flow: Flow[..., Any]) -> Path:

@@ -27,7 +27,12 @@ from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
 from prefect_platform.flows.capture.stored import load_git
-from prefect_platform.flows.environment import EnvironmentOptions, capture_environment, check_environment
+from prefect_platform.flows.environment import (
+    EnvironmentOptions,
+    capture_environment,
+    check_environment,
+    checkouts,
+)
 from prefect_platform.flows.installed import Installed
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.registration import Registration, readable
@@ -159,7 +164,7 @@ class _Call:
         with closing(Installed()) as installed:
             captured = capture(self.flow, self.module, self.directory, self.options.wish)
             travels = captured.kind in BUNDLED
-            environment, wheels = capture_environment(self.environment, installed, self.flow, travels=travels)
+            environment, wheels = capture_environment(self.environment, installed, travels=travels)
         captured = captured.with_more(wheels.entries, wheels.notes)
         project = self.client.projects.get(self.project_name)
         answer = self.identity(captured, environment, project)
@@ -189,7 +194,7 @@ class _Call:
         request = RegisterRequest(
             flow_name=self.flow.name,
             deployment_name=self.options.name,
-            code=captured.code(),
+            code=captured.code().model_copy(update={"repositories": checkouts(self.flow)}),
             settings=VersionSettings(
                 python=python,
                 grace_seconds=self.options.grace_seconds,

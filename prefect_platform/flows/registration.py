@@ -16,6 +16,7 @@ from prefect_platform.errors import UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.wire import runs as wire
 from prefect_platform.wire.flows import BundleFile, RunRequest
+from prefect_platform.wire.promises import Promise
 
 _QUICK, _SLOW = 0.2, 1.0
 """Seconds between two looks at a run: at first, and after a while."""
@@ -141,6 +142,12 @@ class Run:
     def reason(self) -> str | None:
         """Why it ended as it did, where there is something to tell."""
         return self._run.reason
+
+    @property
+    def promises(self) -> list[Promise]:
+        """The six promises of its last attempt, each kept or broken; none before its launcher has looked."""
+        attempts = self._client.runs.get(self.id).attempt_list
+        return list(attempts[-1].workload.promises or []) if attempts else []
 
     def wait(self, timeout: float | None = None) -> str:
         """Wait for its end and give its last state. `timeout` is in seconds; None waits for ever.

@@ -37,8 +37,8 @@ class Distribution(Request):
 
 
 class GitRepository(Request):
-    """A checkout that the flow was registered from. Noted with the environment, no part of its fingerprint:
-    the code that travels has a digest of its own."""
+    """A checkout that a version was registered from. Noted with its code and no part of its digest, which is
+    over what travels."""
 
     path: str = Field(max_length=4096)
     url: str | None = Field(default=None, max_length=4096)
@@ -58,7 +58,6 @@ class EnvironmentSpec(Request):
     start_script: str | None = Field(default=None, max_length=65536)
     working_directory: str | None = Field(default=None, max_length=4096)
     secrets: Attachments = []
-    repositories: list[GitRepository] = []
 
 
 class Environment(Answer):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from prefect_platform.wire import git
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
-from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.environments import EnvironmentSpec, GitRepository
 from prefect_platform.wire.run_options import RunOptions
 from prefect_platform.wire.secrets import SecretName
 from prefect_platform.wire.sizes import GpuRequest
@@ -84,6 +84,8 @@ class Code(Request):
     """`file.py:object` inside the bundle, or `package.module:object`."""
     origin: str = Field(max_length=1024)
     """Where it came from, for people: a notebook's or file's path. Not part of the digest."""
+    repositories: list[GitRepository] = Field(default=[], max_length=100)
+    """Checkouts that it came from, as they were. Not part of the digest either."""
     files: list[BundleFile] = []
     git: GitReference | None = None
     """For the kind `git`, and for no other."""

@@ -19,16 +19,13 @@ from prefect_platform.server.services.versions import canonical
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.environments import Environment, EnvironmentSpec
 
-NOTED = frozenset({"repositories"})
-"""What is told about an environment without being part of it."""
-
 
 def fingerprint(spec: EnvironmentSpec) -> str:
     """What makes two environments one: the order in which its parts were told counts for nothing.
 
     Fields at their default are left out, so that one which is new in a release changes no fingerprint.
     """
-    said = spec.model_dump(mode="json", exclude_defaults=True, exclude=set(NOTED))
+    said = spec.model_dump(mode="json", exclude_defaults=True)
     return canonical({name: _unordered(value) for name, value in said.items()})
 
 

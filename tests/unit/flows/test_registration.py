@@ -14,6 +14,7 @@ from prefect_platform.errors import UsageError
 from prefect_platform.flows.registration import Registration, Run, readable
 from prefect_platform.wire import runs as wire
 from prefect_platform.wire.flows import BundleFile, RunRequest
+from prefect_platform.wire.promises import Promise, PromiseName
 from prefect_platform.wire.runs import Status
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -177,3 +178,11 @@ def test_logs_are_whole_or_of_one_source() -> None:
 
 def test_sizes_for_people() -> None:
     assert [readable(n) for n in (5, 2048, 300 << 20, 5 << 30)] == ["5 B", "2.0 KiB", "300 MiB", "5.0 GiB"]
+
+
+def test_the_promises_are_those_of_the_last_attempt() -> None:
+    kept = Promise(name=PromiseName.CODE, kept=True, summary="all of it")
+    attempts = [SimpleNamespace(workload=SimpleNamespace(promises=found)) for found in (None, [kept])]
+    for looked, told in ((attempts, [kept]), (attempts[:1], []), ([], [])):
+        detail = wire.RunDetail.model_construct(id="r-1", attempt_list=looked)
+        assert run(detail)[0].promises == told

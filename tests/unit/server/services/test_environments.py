@@ -17,9 +17,8 @@ POLARS = Distribution(name="polars", version="1.9.0")
 SPEC = EnvironmentSpec(python_version="3.11.7", distributions=[NUMPY, POLARS])
 
 
-def test_order_and_checkouts_change_no_fingerprint() -> None:
-    here = GitRepository(path="/work", commit="c" * 40, dirty=True)
-    other = SPEC.model_copy(update={"distributions": [POLARS, NUMPY], "repositories": [here]})
+def test_order_changes_no_fingerprint() -> None:
+    other = SPEC.model_copy(update={"distributions": [POLARS, NUMPY]})
     assert environments.fingerprint(other) == environments.fingerprint(SPEC)
     assert environments.fingerprint(
         SPEC.model_copy(update={"variables": {"A": "1"}})
@@ -44,3 +43,23 @@ async def test_an_environment_is_stored_once_and_named_by_the_platform(parts: Pa
         assert await environments.find(session, project, mark) == SPEC
         with pytest.raises(InternalError, match="register the flow again"):
             await environments.find(session, project, "0" * 64)
+
+
+@pytest.mark.asyncio
+async def test_a_version_tells_the_checkout_that_it_came_from(parts: Parts) -> None:
+    """Each version its own, and none is made for a commit that changed nothing of what travels."""
+    owner = await server_calls.owner(parts)
+    asked = server_calls.registration()
+    commits = ["a" * 40, "b" * 40]
+    at = [GitRepository(path="/project", commit=commit, dirty=False) for commit in commits]
+    versions = [
+        await registration.register(
+            parts, owner, "default",
+            asked.model_copy(
+                update={"code": asked.code.model_copy(update={"digest": digest, "repositories": [one]})}
+            ),
+        )
+        for digest, one in zip(("1" * 64, "1" * 64, "2" * 64), (at[0], at[1], at[1]), strict=True)
+    ]  # fmt: skip
+    assert [found.version.number for found in versions] == [1, 1, 2]
+    assert [found.version.code.repositories[0].commit[0] for found in versions] == ["a", "a", "b"]
