@@ -88,6 +88,12 @@ def show_timeline(run: RunDetail) -> None:
         print(f"   {(at - workload.created_at).total_seconds():7.3f} s  {name}")
 
 
+def show_promises(run: RunDetail) -> None:
+    """What the launcher found before the flow began."""
+    for promise in run.attempt_list[-1].workload.promises or []:
+        print(f"   {promise.name:<12} {'kept' if promise.kept else 'BROKEN':<7} {promise.summary}")
+
+
 def addresses(platform: Embedded, run: RunDetail) -> None:
     setting = f"XDG_CONFIG_HOME={os.path.relpath(platform.home / 'config')}"
     print(f"   platform      {platform.profile['url']}  (OpenAPI at /api/v1/openapi.json)")
@@ -121,6 +127,9 @@ def main() -> int:
         show_log(client, run)
         steps.begin("Its timeline, from the agent's request for it")
         show_timeline(run)
+        steps.end()
+        steps.begin("The six promises, as they were found before the flow began")
+        show_promises(run)
         steps.end()
         print(f"\n== {run.flow_name} / {run.name}: {run.status}" + (f" ({run.reason})" if run.reason else ""))
         addresses(platform, run)
