@@ -189,7 +189,7 @@ def test_nobody_but_the_run_sees_the_canary(stage: Stage) -> None:
 def judge_log(stage: Stage, run: str) -> None:
     log = stage.log(run)
     assert not heard(log)
-    assert log.count(b"begin ") == log.count(b" end\n") == 2 * 2 * 6
+    assert log.count(b"begin ") == log.count(b" end\n") == 2 * 2 * 10
     for line in log.splitlines():
         if line.startswith(b"begin "):
             assert b"****" in line, line

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from prefect_platform.errors import Conflict, RegistrationError
+from prefect_platform.errors import RegistrationError, SecretUnavailable
 from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow
-from prefect_platform.server.services import bundles, git_sources, registration, versions
+from prefect_platform.server.services import bundles, git_sources, registration, secrets, versions
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import RegisterAnswer, RegisterRequest
+from prefect_platform.wire.secrets import SecretSet
 from tests import server_calls
 
 COMMIT = "c0ffee" + "0" * 34
@@ -23,6 +24,11 @@ GIT = {"url": "https://host.example/org/repo.git", "commit": COMMIT}
 def request(git: Mapping[str, Any] | None = None, **settings: Any) -> RegisterRequest:
     code = {"kind": "git", "git": {**GIT, **(git or {})}, "entrypoint": "flows.py:etl"}
     return server_calls.registration(code=code, settings=settings)
+
+
+async def put(parts: Parts, value: str) -> None:
+    owner = await server_calls.owner(parts)
+    await secrets.put(parts, owner, "default", "git-token", SecretSet(value=value))
 
 
 async def register(parts: Parts, wanted: RegisterRequest) -> RegisterAnswer:
@@ -58,6 +64,7 @@ async def test_another_commit_is_told_in_words(parts: Parts) -> None:
 
 @pytest.mark.asyncio
 async def test_another_secret_is_another_version(parts: Parts) -> None:
+    await put(parts, "me:ghp_of_the_repository")
     first = await register(parts, request())
     second = await register(parts, request(source_secret="git-token"))
     assert second.version.id != first.version.id
@@ -66,8 +73,13 @@ async def test_another_secret_is_another_version(parts: Parts) -> None:
 
 @pytest.mark.asyncio
 async def test_a_secret_that_is_missing_says_its_name(parts: Parts) -> None:
+    """At registration, and again at the start of a run where it was deleted since."""
+    with pytest.raises(RegistrationError, match="has no secret 'git-token'"):
+        await register(parts, request(source_secret="git-token"))
+    await put(parts, "me:ghp_of_the_repository")
     answer = await register(parts, request(source_secret="git-token"))
-    with pytest.raises(Conflict, match="prefect-platform secret set git-token"):
+    await secrets.remove(parts, await server_calls.owner(parts), "default", "git-token")
+    with pytest.raises(SecretUnavailable, match="prefect-platform secret set git-token"):
         await told(parts, answer)
 
 
