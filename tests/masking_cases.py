@@ -52,7 +52,7 @@ def _one_line(encode: Callable[[str], str]) -> Plant:
 
     def line(secret: str) -> str:
         first = secret.split("\n", maxsplit=1)[0]
-        return encode(first if len(first) >= LEAST else secret)
+        return encode(first if len(first.strip()) >= LEAST else secret)
 
     return _same(line)
 
@@ -88,7 +88,7 @@ def secrets(rng: random.Random) -> list[str]:
             value = rng.choice((value + other, other[: len(other) // 2] + value, other[1:] + value[:2]))
         if rng.random() < 0.2:
             value = f"{value}\n{value[::-1]}"
-        found.append(value)
+        found.append(value if len(value.strip()) >= LEAST else f"{value}secret")
     return found
 
 
