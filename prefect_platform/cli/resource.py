@@ -1,0 +1,23 @@
+"""`prefect-platform resource`."""
+
+from __future__ import annotations
+
+import click
+
+from prefect_platform.cli.commands import Commands
+
+
+@click.group(
+    cls=Commands,
+    lazy={
+        "list": ("resource_list", "The resources of a project, and how they are."),
+        "show": ("resource_show", "One resource: what is wanted of it, and what was seen."),
+        "start": ("resource_start", "Start resources."),
+        "stop": ("resource_stop", "Stop resources, with their grace."),
+        "restart": ("resource_restart", "End what runs of resources, and start them anew."),
+        "logs": ("resource_logs", "The log of a resource's last start."),
+        "delete": ("resource_delete", "Stop a resource, and forget it; its logs stay."),
+    },
+)
+def command() -> None:
+    """Start, stop, see and delete agents and other resources."""
