@@ -10,6 +10,10 @@ from prefect_platform.cli.commands import Commands
 @click.group(
     cls=Commands,
     lazy={
+        "apply": ("resource_apply", "Make and change resources as their recipes say."),
+        "export": ("resource_export", "Recipes of resources, as YAML."),
+        "clone": ("resource_clone", "Make another resource with the spec of one."),
+        "schema": ("resource_schema", "The JSON Schema of recipes."),
         "list": ("resource_list", "The resources of a project, and how they are."),
         "show": ("resource_show", "One resource: what is wanted of it, and what was seen."),
         "start": ("resource_start", "Start resources."),
@@ -20,4 +24,4 @@ from prefect_platform.cli.commands import Commands
     },
 )
 def command() -> None:
-    """Start, stop, see and delete agents and other resources."""
+    """Agents and other resources: recipes, starts, stops, logs."""

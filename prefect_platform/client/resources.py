@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
+from prefect_platform.wire.recipes import Recipe, RecipeOutcome, RecipesApply
 from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceUpdate
 
 
@@ -47,6 +48,15 @@ class Resources:
     def restart(self, project: str, kind: ResourceKind, name: str) -> Resource:
         """End what runs of it, and start it anew with its spec of now."""
         return self._transport.call("POST", f"{_one(project, kind, name)}/restart", Resource)
+
+    def apply(
+        self, project: str, recipes: Sequence[Recipe], *, dry_run: bool = False, start: bool = True
+    ) -> Sequence[RecipeOutcome]:
+        """Bring resources to what their recipes say, all of them or none; with `dry_run`, only say what that
+        would do."""
+        wanted = body(RecipesApply, recipes=recipes, dry_run=dry_run, start=start)
+        path = f"/api/v1/projects/{quote(project, safe='')}/recipes"
+        return self._transport.call("POST", path, tuple[RecipeOutcome, ...], body=wanted)
 
 
 def _all(project: str) -> str:

@@ -41,6 +41,8 @@ DELETE /projects/{project}/resources/{kind}/{name}           U
 POST   /projects/{project}/resources/{kind}/{name}/start     U
 POST   /projects/{project}/resources/{kind}/{name}/stop      U
 POST   /projects/{project}/resources/{kind}/{name}/restart   U
+POST   /projects/{project}/recipes                           U
+GET    /recipe-schema                                        U
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/versions                    U

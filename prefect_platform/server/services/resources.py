@@ -5,6 +5,9 @@ Every member sees them; to change one is for its owner and the owners of the pro
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,30 +39,14 @@ async def create(parts: Parts, caller: Caller, project_name: str, request: Resou
         UsageError: the spec cannot be.
         Conflict: there is one of this kind and name.
     """
-    at = parts.clock.now()
     try:
         async with parts.database.session() as session:
             project = await projects.member(session, caller, project_name)
             spec = await kind_of(request.kind).check(session, parts, project, request.spec)
-            row = ResourceRow(
-                id=new_id("rs"),
-                project_id=project.id,
-                kind=request.kind.value,
-                name=request.name,
-                owner_id=caller.user_id,
-                spec=spec,
-                spec_digest=canonical(spec),
-                target=(ResourceTarget.RUNNING if request.start else ResourceTarget.STOPPED).value,
-                restarts=0,
-                failures=0,
-                next_start_at=at if request.start else None,
-                restart=False,
-                created_at=at,
-                updated_at=at,
+            row = await insert(
+                session, parts, caller, project, request.kind, request.name, spec, start=request.start
             )
-            session.add(row)
-            await session.flush()
-            view = await resource_views.resource(session, project, row, at)
+            view = await resource_views.resource(session, project, row, row.created_at)
     except IntegrityError as error:
         raise Conflict(
             f"There is a {request.kind.value} named {request.name!r} in project {project_name!r}: choose "
@@ -67,6 +54,40 @@ async def create(parts: Parts, caller: Caller, project_name: str, request: Resou
         ) from error
     parts.wakeups.notify(RESOURCES)
     return view
+
+
+async def insert(
+    session: AsyncSession,
+    parts: Parts,
+    caller: Caller,
+    project: ProjectRow,
+    kind: ResourceKind,
+    name: str,
+    spec: dict[str, Any],
+    *,
+    start: bool,
+) -> ResourceRow:
+    """A new row with a spec that was checked. Raises IntegrityError where the name is taken."""
+    at = parts.clock.now()
+    row = ResourceRow(
+        id=new_id("rs"),
+        project_id=project.id,
+        kind=kind.value,
+        name=name,
+        owner_id=caller.user_id,
+        spec=spec,
+        spec_digest=canonical(spec),
+        target=(ResourceTarget.RUNNING if start else ResourceTarget.STOPPED).value,
+        restarts=0,
+        failures=0,
+        next_start_at=at if start else None,
+        restart=False,
+        created_at=at,
+        updated_at=at,
+    )
+    session.add(row)
+    await session.flush()
+    return row
 
 
 async def listing(
@@ -106,11 +127,15 @@ async def update(
     """
     async with parts.database.session() as session:
         project, row = await _changeable(session, caller, project_name, kind, name)
-        spec = await kind_of(kind).check(session, parts, project, request.spec)
-        if spec != row.spec:
-            row.spec, row.spec_digest, row.updated_at = spec, canonical(spec), parts.clock.now()
-            await session.flush()
+        change(row, await kind_of(kind).check(session, parts, project, request.spec), parts.clock.now())
+        await session.flush()
         return await resource_views.resource(session, project, row, parts.clock.now())
+
+
+def change(row: ResourceRow, spec: dict[str, Any], at: datetime) -> None:
+    """Give a locked row a spec that was checked; the same one changes nothing."""
+    if spec != row.spec:
+        row.spec, row.spec_digest, row.updated_at = spec, canonical(spec), at
 
 
 async def start(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> Resource:
@@ -199,6 +224,16 @@ async def _changeable(
     """
     project = await projects.member(session, caller, project_name)
     row = await live(session, project, kind, name, write=True)
+    await may_change(session, caller, project, row)
+    return project, row
+
+
+async def may_change(session: AsyncSession, caller: Caller, project: ProjectRow, row: ResourceRow) -> None:
+    """Raises:
+    Forbidden: it is another member's.
+    Conflict: it is being deleted.
+    """
+    kind, name = ResourceKind(row.kind), row.name
     if row.owner_id != caller.user_id:
         membership = await session.get(MemberRow, (project.id, caller.user_id))
         if membership is None or membership.role != Role.OWNER.value:
@@ -209,4 +244,3 @@ async def _changeable(
             )
     if row.target == ResourceTarget.DELETED:
         raise Conflict(f"{kind.value} {name!r} is being deleted: make a new one once it is gone.")
-    return project, row
