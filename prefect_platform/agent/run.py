@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,16 @@ _LAST_WORDS_SECONDS = 2.0
 _LONGEST_PAUSE = 5.0
 
 
-def run_agent(client: PlatformClient | None = None) -> None:
+def run_agent(
+    client: PlatformClient | None = None, *, queues: Sequence[str] = (), limit: int | None = None
+) -> None:
     """Serve the platform's work pool until a signal comes.
 
     Args:
         client: The platform with this agent's token; without it, the one that settings and
             environment name. Prefect's address and credentials come from Prefect's own settings.
+        queues: Work queues of the pool to serve; all of them by default.
+        limit: Most flow runs that it has open at once.
 
     Raises:
         UsageError, NotSignedIn, Forbidden: the settings cannot be used; the message says why.
@@ -41,17 +46,17 @@ def run_agent(client: PlatformClient | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        anyio.run(_until_signalled, client or connect())
+        anyio.run(_until_signalled, client or connect(), queues, limit)
     except BaseExceptionGroup as group:
         raise _first(group) from group
 
 
-async def _until_signalled(client: PlatformClient) -> None:
+async def _until_signalled(client: PlatformClient, queues: Sequence[str], limit: int | None) -> None:
     from prefect_platform.agent.platform import ClientPlatform
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-        await _serve(ClientPlatform(client))
+        await _serve(ClientPlatform(client), queues, limit)
         tasks.cancel_scope.cancel()
 
 
@@ -63,11 +68,13 @@ async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-async def _serve(platform: Platform) -> None:
+async def _serve(platform: Platform, queues: Sequence[str], limit: int | None) -> None:
     from prefect_platform.agent.worker import PlatformWorker
 
     pool, name = await _identity(platform)
-    worker = PlatformWorker(work_pool_name=pool.name, name=name)
+    worker = PlatformWorker(
+        work_pool_name=pool.name, name=name, work_queues=list(queues) or None, limit=limit
+    )
     worker.platform = platform
     await worker.start(printer=log.info)
 

@@ -7,7 +7,9 @@ from prefect_platform.cli.connection import connected
 
 
 @click.command()
-def command() -> None:
+@click.option("--queue", "queues", multiple=True, help="Serve this work queue alone; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), help="Most flow runs that are open at once.")
+def command(queues: tuple[str, ...], limit: int | None) -> None:
     """Be an agent: take due runs from Prefect to the platform.
 
     Its platform and token are those of the environment or profile; Prefect's address and credentials
@@ -17,4 +19,4 @@ def command() -> None:
         from prefect_platform.agent.run import run_agent
 
     with connected() as client, extra("agent"):
-        run_agent(client)
+        run_agent(client, queues=queues, limit=limit)

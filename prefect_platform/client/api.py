@@ -10,6 +10,7 @@ from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
 from prefect_platform.client.projects import Projects
+from prefect_platform.client.resources import Resources
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
 from prefect_platform.client.secrets import Secrets
@@ -46,6 +47,7 @@ class PlatformClient:
         self.agents = Agents(self.transport)
         self.attempts = Attempts(self.transport)
         self.projects = Projects(self.transport)
+        self.resources = Resources(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
         self.sizes = Sizes(self.transport)

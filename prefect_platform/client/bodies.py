@@ -13,7 +13,7 @@ _NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def body(kind: type[Body], **fields: Any) -> Body:
+def body(kind: type[Body], /, **fields: Any) -> Body:
     """A request of this kind.
 
     Raises:

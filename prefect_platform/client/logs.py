@@ -26,6 +26,10 @@ class Logs:
         """The sources of all workloads of a run, oldest workload first."""
         return self._transport.call("GET", f"/api/v1/runs/{run_id}/logs", tuple[LogSource, ...])
 
+    def workload_sources(self, workload_id: str) -> Sequence[LogSource]:
+        """The sources of one workload, such as the start of a resource."""
+        return self._transport.call("GET", f"/api/v1/workloads/{workload_id}/logs", tuple[LogSource, ...])
+
     def read(
         self,
         workload_id: str,
@@ -79,7 +83,7 @@ class Logs:
                 self._transport.pause(retries.wait(empty))
 
     def _size(self, workload_id: str, source: str) -> int:
-        listing = self._transport.call("GET", f"/api/v1/workloads/{workload_id}/logs", tuple[LogSource, ...])
+        listing = self.workload_sources(workload_id)
         return next((found.size for found in listing if found.source == source), 0)
 
     def _range(self, workload_id: str, source: str, start: int, end: int) -> Iterator[bytes]:

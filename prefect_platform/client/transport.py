@@ -101,12 +101,15 @@ class Transport:
         ) as response:
             return _read(response, kind)
 
-    def listing(self, path: str, kind: type[Kind]) -> tuple[Kind, ...]:
+    def listing(
+        self, path: str, kind: type[Kind], *, params: Mapping[str, Any] | None = None
+    ) -> tuple[Kind, ...]:
         """Every item of a short listing, page after page."""
         found: list[Kind] = []
         cursor: str | None = None
         while True:
-            page = self.call("GET", path, Page[kind], params={"cursor": cursor, "limit": 200})  # type: ignore[valid-type]
+            asked = {**(params or {}), "cursor": cursor, "limit": 200}
+            page = self.call("GET", path, Page[kind], params=asked)  # type: ignore[valid-type]
             found += page.items
             cursor = page.cursor
             if cursor is None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prefect_platform.launcher.connection import Connection
-from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.ending import Circumstances, End, reason
 from prefect_platform.launcher.faults import LaunchFault, Unreachable
 from prefect_platform.launcher.logbook import Logbook
@@ -17,6 +16,7 @@ from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.preparation import DRAIN_SECONDS, Preparation
 from prefect_platform.launcher.process import Exit, end_leftovers, kill_all
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.subject import Control, subject
 from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import LaunchSpec
@@ -55,7 +55,8 @@ class Attempt:
     ) -> None:
         self._spec, self._log, self._signals = spec, log, signals
         self._control_token = control_token
-        self._preparation = Preparation(spec, directory, log, signals, inherited)
+        self._subject = subject(spec, directory, signals)
+        self._preparation = Preparation(spec, self._subject, directory, log, signals, inherited)
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
@@ -76,13 +77,13 @@ class Attempt:
 
     def _supervise(self, selector: selectors.BaseSelector) -> End:
         """Start the engine and stay with it until nothing below it is left."""
-        control = ControlChannel(selector, lambda: self._log.steps.add("running"), self._control_token)
+        control = self._subject.control(selector, self._running, self._control_token)
         memory = TreeMemory(self._spec.memory_bytes)
         deadline = Deadline(self._spec.timeout_seconds)
         watch = Watch(
             selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say, deadline
         )
-        output = Output(self._log.flow)
+        output = Output(self._log.output)
         pid = self._start(control, output)
         ended = watch.until_end(pid)
         self._log.steps.add("engine-ended")
@@ -91,18 +92,22 @@ class Attempt:
         timed_out = deadline.sentence if watch.timed_out else None
         return self._end(ended, watch, control, memory, timed_out)
 
-    def _start(self, control: ControlChannel, output: Output) -> int:
+    def _running(self, address: str | None) -> None:
+        self._log.steps.add("running", address)
+
+    def _start(self, control: Control, output: Output) -> int:
         """Start the engine, and with it the threads that carry its output."""
-        self._log.flow.spool.begin()
+        self._log.output.spool.begin()
         try:
             pid = self._preparation.start_engine(control.environment, output.write_end)
         except LaunchFault:
             output.discard()
             raise
         output.start()
-        self._log.say(f"The engine was started (pid {pid}).")
+        self._log.say(f"The {self._subject.what} was started (pid {pid}).")
         self._log.steps.add("engine-started", f"pid {pid}")
         self._log.shipper.start()
+        control.begin()
         return pid
 
     def _drain(self, output: Output) -> None:
@@ -117,7 +122,7 @@ class Attempt:
         self._log.steps.add("drained")
 
     def _end(
-        self, ended: Exit, watch: Watch, control: ControlChannel, memory: TreeMemory, timed_out: str | None
+        self, ended: Exit, watch: Watch, control: Control, memory: TreeMemory, timed_out: str | None
     ) -> End:
         facts = Circumstances(
             exit=ended,
@@ -126,7 +131,7 @@ class Attempt:
             stop_reason=self._signals.stop_reason if watch.stopped else None,
             killed=watch.killed,
             out_of_memory=None if watch.killed else memory.out_of_memory(ended),
-            tail=self._log.flow.tail,
+            tail=self._log.output.tail,
             timed_out=timed_out,
         )
         receipt = control.receipt or {}

@@ -65,6 +65,9 @@ class ControlChannel:
     def connected(self) -> bool:
         return self._engine is not None
 
+    def begin(self) -> None:
+        """The engine connects by itself."""
+
     def cancel(self) -> bool:
         """Tell the engine that SIGTERM will mean a cancellation; false if nobody is there."""
         return self._engine is not None and self._engine.send(CANCEL)

@@ -91,14 +91,19 @@ def arguments(python_version: str, code: Path | None = None) -> tuple[str, ...]:
 
 
 def environment(
-    inherited: Mapping[str, str], added: Mapping[str, str], flow_run: FlowRun, code: Path
+    inherited: Mapping[str, str], added: Mapping[str, str], own: Mapping[str, str]
 ) -> dict[str, str]:
-    """The engine's variables: a few of the machine's, then the spec's, then those that name the run."""
+    """The variables of a process: a few of the machine's, then the spec's, then its very own."""
     kept = {name: value for name, value in inherited.items() if name in INHERITED or name.startswith("LC_")}
+    return {**kept, **added, **own}
+
+
+def variables(flow_run: FlowRun, code: Path) -> dict[str, str]:
+    """What names the run to the engine."""
     named = {"PREFECT_API_URL": flow_run.api_url, "PREFECT__FLOW_RUN_ID": flow_run.id}
     if not flow_run.pulled:  # without an entrypoint the engine runs the pull steps of the deployment
         named["PREFECT__FLOW_ENTRYPOINT"] = entrypoint(flow_run.entrypoint, code)
-    return {**kept, **added, **named}
+    return named
 
 
 def entrypoint(given: str, code: Path) -> str:

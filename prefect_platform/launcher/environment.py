@@ -79,9 +79,12 @@ class Environment:
         spec, began = self._spec, time.monotonic()
         if spec.wanted is None:
             engine.check_interpreter(spec.interpreter)
-            promises.break_(
-                "environment", "It was registered before environments were captured. Register again."
-            )
+            if spec.program is not None:
+                promises.keep("environment", "The interpreter that it was asked for, as it is.")
+            else:
+                promises.break_(
+                    "environment", "It was registered before environments were captured. Register again."
+                )
             return ask(spec.interpreter)
         found, how = self._find(spec.wanted, ask, sent(code))
         judge(promises, spec.wanted, found)

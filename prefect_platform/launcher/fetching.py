@@ -28,8 +28,16 @@ class Fetching:
     """Fetches the code of one attempt below its directory."""
 
     def __init__(
-        self, spec: LaunchSpec, directory: Path, log: Logbook, signals: Signals, inherited: Mapping[str, str]
+        self,
+        spec: LaunchSpec,
+        directory: Path,
+        log: Logbook,
+        signals: Signals,
+        inherited: Mapping[str, str],
+        *,
+        pulled: bool,
     ) -> None:
+        self._pulled = pulled
         self._spec, self._directory = spec, directory
         self._log, self._signals, self._inherited = log, signals, inherited
 
@@ -46,7 +54,7 @@ class Fetching:
             return self._commit(spec.git)
         place = self._directory / "work"
         place.mkdir(exist_ok=True)
-        return Fetched(place, code.PULLED if spec.flow_run.pulled else "It is installed")
+        return Fetched(place, code.PULLED if self._pulled else "It is installed")
 
     def _bundle(
         self, bundle: Bundle, connection: Connection, rest: Callable[[float, Unreachable], None]

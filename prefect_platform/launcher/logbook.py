@@ -16,14 +16,15 @@ class Logbook:
     """The sources of a run and its steps, on their way to disk and platform from the first byte."""
 
     def __init__(
-        self, directory: Path, settings: LogSettings, redaction: Redaction, shipper: Shipper
+        self, directory: Path, settings: LogSettings, redaction: Redaction, shipper: Shipper, output: str
     ) -> None:
+        """`output` names the source of what the workload's process writes."""
         self.redaction = redaction
         self.shipper = shipper
         self._spool = directory / "spool"
         self._settings = settings
         self.launcher = self._source("launcher")
-        self.flow = self._source("flow")
+        self.output = self._source(output)
         self._more: dict[str, Source] = {}
         self.steps = Steps(redaction, shipper.hurry)
         shipper.report(self.steps)
@@ -31,7 +32,7 @@ class Logbook:
     @property
     def sources(self) -> tuple[Source, ...]:
         """In the order in which people read them."""
-        return self.launcher, *self._more.values(), self.flow
+        return self.launcher, *self._more.values(), self.output
 
     def more(self, name: str) -> Source:
         """A source that not every run has, such as `start-script`; opened when it is first asked for."""
@@ -55,5 +56,5 @@ class Logbook:
         """End all sources, that of the launcher's own sentences last."""
         for source in self._more.values():
             source.close()
-        self.flow.close()
+        self.output.close()
         self.launcher.close()

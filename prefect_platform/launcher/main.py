@@ -25,6 +25,7 @@ from prefect_platform.launcher.redaction import Redaction
 from prefect_platform.launcher.report import result_document, write_result
 from prefect_platform.launcher.shipper import Shipper
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.subject import FLOW
 from prefect_platform.wire.launch import ClaimFile
 
 DELIVERED, USAGE, UNDELIVERED, UNCLAIMED = 0, 64, 75, 77
@@ -63,7 +64,8 @@ def live(claim_file: ClaimFile, signals: Signals, environment: Mapping[str, str]
     control_token = os.urandom(32).hex()
     redaction = Redaction([*spec.secrets, claim_file.token, control_token])
     shipper = Shipper(connection, spec, signals.request_stop, signals.wake, redaction.complain)
-    log = Logbook(Path(claim_file.directory), spec.log, redaction, shipper)
+    output = spec.program.source if spec.program is not None else FLOW
+    log = Logbook(Path(claim_file.directory), spec.log, redaction, shipper, output)
     log.steps.add("claimed")
     try:
         attempt = Attempt(spec, Path(claim_file.directory), log, signals, environment, control_token)
@@ -79,7 +81,7 @@ def deliver(end: End, directory: Path, log: Logbook, signals: Signals) -> int:
     """Close the log, put the result on disk, and wait until the platform has everything."""
     log.say(_last_sentence(end))
     log.close()
-    document = result_document(end.document(), log.flow.tail, log.redaction)
+    document = result_document(end.document(), log.output.tail, log.redaction)
     try:
         write_result(directory, document)
     except OSError as error:  # no room: it is sent all the same

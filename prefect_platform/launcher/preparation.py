@@ -14,7 +14,6 @@ from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.environment import Environment
 from prefect_platform.launcher.faults import BundleFault, SourceFault, Unreachable
 from prefect_platform.launcher.fetching import Fetched, Fetching
-from prefect_platform.launcher.flow_run import check_wanted
 from prefect_platform.launcher.forked import EngineStart, Forked
 from prefect_platform.launcher.interpreter import Interpreter, ask
 from prefect_platform.launcher.logbook import Logbook
@@ -23,6 +22,7 @@ from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.secrets import Secrets
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.start_script import StartScript
+from prefect_platform.launcher.subject import Subject
 from prefect_platform.launcher.surroundings import variables, working_directory
 from prefect_platform.wire.launch import LaunchSpec
 
@@ -34,12 +34,18 @@ class Preparation:
     """Prepares one attempt; afterwards it starts the engine, and frees what it took."""
 
     def __init__(
-        self, spec: LaunchSpec, directory: Path, log: Logbook, signals: Signals, inherited: Mapping[str, str]
+        self,
+        spec: LaunchSpec,
+        subject: Subject,
+        directory: Path,
+        log: Logbook,
+        signals: Signals,
+        inherited: Mapping[str, str],
     ) -> None:
-        self._spec, self._directory = spec, directory
+        self._spec, self._subject, self._directory = spec, subject, directory
         self._log, self._signals, self._inherited = log, signals, inherited
         self._promises = Promises(log.steps.promise)
-        self._fetching = Fetching(spec, directory, log, signals, inherited)
+        self._fetching = Fetching(spec, directory, log, signals, inherited, pulled=subject.pulled)
         self._secrets = Secrets(spec, directory, inherited)
         self._environment = Environment(spec, log, signals, inherited, self._early)
         self._interpreter = spec.interpreter
@@ -57,7 +63,7 @@ class Preparation:
             LaunchFault: something that was asked for cannot be had.
         """
         spec = self._spec
-        self._log.say(f"Workload {spec.workload_id}: {spec.flow_run.entrypoint}, with {spec.interpreter}.")
+        self._log.say(f"Workload {spec.workload_id}: {self._subject.title}, with {spec.interpreter}.")
         self._signals.check()
         fetched = self._fetch(connection, rest)
         self._place = fetched.place
@@ -66,7 +72,8 @@ class Preparation:
         self._look(fetched)
         self._promises.tell()
         self._signals.check()
-        self._log.say(check_wanted(spec.flow_run))
+        if said := self._subject.check():
+            self._log.say(said)
         self._log.steps.add("checked")
         self._run_start_script()
         self._signals.check()
@@ -81,10 +88,11 @@ class Preparation:
         given = self._variables(**added)
         start = EngineStart(
             self._interpreter,
-            engine.arguments(self._spec.python_version, self._place),
+            self._subject.arguments(self._place),
             given,
             self._directory_of(given),
             output,
+            self._subject.what,
         )
         return self._children.pop().become(start) if self._children else engine.start_engine(start)
 
@@ -129,9 +137,9 @@ class Preparation:
     def _ask(self) -> Callable[[str], Interpreter]:
         """Asks an interpreter what it is, and for the modules that the flow imports."""
         spec, place = self._spec, self._place
-        modules = [] if spec.flow_run.pulled else code.imports(spec.flow_run.entrypoint, place)
+        modules = self._subject.modules(place)
         shared = Path(spec.shared_directory) if spec.shared_directory else None
-        given = engine.environment(self._inherited, self._given, spec.flow_run, place)
+        given = engine.environment(self._inherited, self._given, self._subject.variables(place))
         return lambda executable: ask(executable, modules, place, given, shared)
 
     def _open_logs(self) -> None:
@@ -165,7 +173,7 @@ class Preparation:
         """Variables of the start script and, with a few that are added, of the engine."""
         spec = self._spec
         given = {**self._given, **added, "PREFECT_PLATFORM_WORKLOAD_ID": spec.workload_id}
-        found = engine.environment(self._inherited, given, spec.flow_run, self._place)
+        found = engine.environment(self._inherited, given, self._subject.variables(self._place))
         return found if spec.wanted is None else {**found, **variables(self._interpreter, found.get("PATH"))}
 
     def _directory_of(self, given: Mapping[str, str]) -> Path:

@@ -12,10 +12,10 @@ import signal
 import time
 from collections.abc import Callable
 
-from prefect_platform.launcher.control import ControlChannel
 from prefect_platform.launcher.memory import TreeMemory
 from prefect_platform.launcher.process import Exit, kill_all, reap, send
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.subject import Control
 from prefect_platform.launcher.timeout import Deadline
 
 KILL_AGAIN_SECONDS = 0.5
@@ -28,7 +28,7 @@ class Watch:
         self,
         selector: selectors.BaseSelector,
         signals: Signals,
-        control: ControlChannel,
+        control: Control,
         memory: TreeMemory,
         grace_seconds: float,
         say: Callable[[str], None],
@@ -87,7 +87,7 @@ class Watch:
             )
         elif self._control.cancel():
             self._kill_at = now + self._grace
-            self._say(f"Stopping ({reason}): the flow was told, and has {self._grace:g} s to end.")
+            self._say(f"Stopping ({reason}): it was told, and has {self._grace:g} s to end.")
         else:
             self._kill_at = now
             self._say(f"Stopping ({reason}): the flow cannot be told, so its processes are killed.")

@@ -69,6 +69,36 @@ class FlowRun:
 
 
 @dataclass(frozen=True)
+class PrivateFile:
+    """A file that a program needs, below the workload's directory and readable by its user alone."""
+
+    name: str
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a workload runs that is no flow: an agent, a Jupyter server.
+
+    In `arguments` and `variables`, `{directory}` stands for the directory of its files, and `{port}` for a
+    free port of the loopback interface that the launcher finds.
+    """
+
+    title: str
+    """What people call it, at the beginning of a sentence."""
+    arguments: list[str]
+    """After the interpreter."""
+    source: str
+    """Of its log."""
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    files: list[PrivateFile] = field(default_factory=list)
+    ready_path: str | None = None
+    """Path that answers on `{port}` once it can be used; without one it can as soon as it was started."""
+    ready_seconds: float = 120.0
+    """After so long without an answer it is ended."""
+
+
+@dataclass(frozen=True)
 class LogSettings:
     cap_bytes: int = 4 << 30
     """Past this many bytes a source ends with a visible marker; the run goes on."""
@@ -147,16 +177,18 @@ class LaunchSpec:
     """Everything a launcher needs, given once, in answer to its claim."""
 
     workload_id: str
-    attempt_id: str
+    attempt_id: str | None
+    """Of a run."""
     interpreter: str
-    """Path of the Python that runs the engine."""
+    """Path of the Python that runs the engine or the program."""
     python_version: str
     """`major.minor.micro` of the interpreter at registration."""
     environment: dict[str, str] = field(repr=False)
     """Variables for the engine, beside the few that are inherited."""
     secrets: list[str] = field(repr=False)
     """Values that must not appear in any log; tokens of this run to begin with."""
-    flow_run: FlowRun
+    flow_run: FlowRun | None
+    """What is run; where it is no flow, it is `program`."""
     bundle: Bundle | None
     grace_seconds: float
     memory_bytes: int
@@ -181,6 +213,7 @@ class LaunchSpec:
     """Wall time after which the engine is ended."""
     git: GitSource | None = None
     """Where the code comes from, if it does not come as a bundle."""
+    program: Program | None = None
 
 
 @dataclass(frozen=True)

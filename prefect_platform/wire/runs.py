@@ -55,6 +55,8 @@ class Target(StrEnum):
 
 class WorkloadKind(StrEnum):
     RUN_ATTEMPT = "run-attempt"
+    AGENT = "agent"
+    JUPYTER_SERVER = "jupyter-server"
 
 
 class AttemptRequest(Request):

@@ -146,13 +146,16 @@ class Secret(Answer):
 
 
 class SecretUse(Answer):
-    """One line of the ledger: a run that was given a version of a secret."""
+    """One line of the ledger: a run, or the start of a resource, that was given a version of a secret."""
 
     secret: SecretName
     version: int
-    run_id: Identifier
-    attempt_id: Identifier
-    flow_version_id: Identifier
+    workload_id: Identifier
+    run_id: Identifier | None = None
+    attempt_id: Identifier | None = None
+    flow_version_id: Identifier | None = None
+    resource: str | None = None
+    """Kind and name of the resource, where it was no run."""
     user: str | None
-    """Who started the run, where that is known."""
+    """Who started the run, where that is known; the owner of a resource."""
     at: When

@@ -33,6 +33,16 @@ GET    /projects/{project}/environments/{fingerprint}  U
 GET    /projects/{project}/results/{key}            UC
 PUT    /projects/{project}/results/{key}            UC
 DELETE /projects/{project}/results/{key}            UC
+GET    /projects/{project}/resources                         U
+POST   /projects/{project}/resources                         U
+GET    /projects/{project}/resources/{kind}/{name}           U
+PUT    /projects/{project}/resources/{kind}/{name}           U
+DELETE /projects/{project}/resources/{kind}/{name}           U
+POST   /projects/{project}/resources/{kind}/{name}/start     U
+POST   /projects/{project}/resources/{kind}/{name}/stop      U
+POST   /projects/{project}/resources/{kind}/{name}/restart   U
+POST   /projects/{project}/recipes                           U
+GET    /recipe-schema                                        U
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/versions                    U

@@ -137,7 +137,15 @@ def size_schema() -> str:
     return json.dumps(schema(), indent=2) + "\n"
 
 
+def recipe_schema() -> str:
+    """The JSON Schema of a recipe."""
+    from prefect_platform.wire import recipes
+
+    return json.dumps(recipes.recipe_schema(), indent=2) + "\n"
+
+
 PAGES = {
+    "recipe.schema.json": recipe_schema,
     "commands.md": commands,
     "errors.md": errors,
     "api.md": routes,

@@ -21,11 +21,12 @@ from prefect_platform.server.controller.locks import LockLost, forget_all, held
 from prefect_platform.server.controller.observing import Observer
 from prefect_platform.server.controller.queue import WorkQueue
 from prefect_platform.server.controller.reconcile import Step
+from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.controller.silence import Silence
 from prefect_platform.server.controller.starting import Starter, StartFailed
 from prefect_platform.server.controller.steps import Reconciler
 from prefect_platform.server.db.tables import WorkloadRow
-from prefect_platform.server.services.parts import WORKLOADS, Parts
+from prefect_platform.server.services.parts import RESOURCES, WORKLOADS, Parts
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ WORKERS = 4
 STOP_SECONDS = 5.0
 """What is under way may take so long to finish when the controller stops."""
 CHANGE_SECONDS = 30.0
+KEEP_SECONDS = 0.5
+"""How often resources are looked at that nobody told of: one whose start has ended, or is due."""
 CAPACITY_SECONDS = 5.0
 """How often the size of the machine is asked for."""
 
@@ -48,6 +51,7 @@ class Controller:
         self._silence = Silence()
         self._starter = Starter(parts, backend)
         self._observer = Observer(backend)
+        self._keeper = Keeper(parts)
         self._reconciler = Reconciler(parts, backend, self._observer, self._silence, self._starter)
         self._measured: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,6 +64,7 @@ class Controller:
         loops = [
             self._scanning,
             self._admitting,
+            self._keeping,
             self._watching,
             self._sweeping,
             *[self._working] * self._workers,
@@ -88,6 +93,12 @@ class Controller:
             while True:
                 self._queue.put(ADMISSION)
                 await listener.wait(self._parts.config.runs.scan_seconds)
+
+    async def _keeping(self) -> None:
+        with self._parts.wakeups.listen(RESOURCES) as listener:
+            while True:
+                await self._attempt("keep the resources", self._keeper.round)
+                await listener.wait(min(self._parts.config.runs.scan_seconds, KEEP_SECONDS))
 
     async def _watching(self) -> None:
         while True:

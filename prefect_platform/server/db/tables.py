@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -185,6 +186,48 @@ class RunRow(Base):
     )
 
 
+class ResourceRow(Base):
+    """Something with an owner that can be started again and again. Each start is a workload."""
+
+    __tablename__ = "resources"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(63))
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    spec: Mapped[dict[str, Any]] = mapped_column(Json)
+    """As its kind's model says, `wire.resources`."""
+    spec_digest: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str] = mapped_column(String(16))
+    workload_id: Mapped[str | None] = mapped_column(Id)
+    """Its last start."""
+    workload_digest: Mapped[str | None] = mapped_column(String(64))
+    """`spec_digest` at that start: another one now needs a restart."""
+    restarts: Mapped[int] = mapped_column(Integer)
+    """Starts that nobody asked for, since it was made."""
+    failures: Mapped[int] = mapped_column(Integer)
+    """Ends in a row that came soon after their start: what the next pause depends on."""
+    next_start_at: Mapped[datetime | None] = mapped_column(Instant)
+    restart: Mapped[bool] = mapped_column(Boolean)
+    """Whether the next end was asked for and a start follows at once."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why its last start ended, in one sentence, if it should not have."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When nothing of it was left. Its name is free again from then on; its logs stay."""
+    __table_args__ = (
+        Index(
+            "uq_resources_name",
+            *("project_id", "kind", "name"),
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_resources_open", "deleted_at", "id"),
+    )
+
+
 class WorkloadRow(Base):
     """What a backend starts: one process group or pod whose first process is the launcher."""
 
@@ -199,6 +242,8 @@ class WorkloadRow(Base):
     grace_seconds: Mapped[float] = mapped_column(Float)
     priority: Mapped[int] = mapped_column(Integer)
     """Higher goes first through admission: a child of a running parent outranks newcomers."""
+    resource_id: Mapped[str | None] = mapped_column(ForeignKey("resources.id"))
+    """The resource that it is a start of; none for a run's attempt."""
     size: Mapped[str | None] = mapped_column(String(255))
     """Name of the size in the catalogue when it was queued."""
     gpu: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -221,7 +266,10 @@ class WorkloadRow(Base):
     """When the backend freed what it left behind: the controller is done with it."""
     lock_token: Mapped[str | None] = mapped_column(String(64))
     lock_expires_at: Mapped[datetime | None] = mapped_column(Instant)
-    __table_args__ = (Index("ix_workloads_open", "removed_at", "status"),)
+    __table_args__ = (
+        Index("ix_workloads_open", "removed_at", "status"),
+        Index("ix_workloads_resource_id", "resource_id", "id"),
+    )
 
 
 class AttemptRow(Base):
@@ -304,17 +352,17 @@ class SecretVersionRow(Base):
 
 
 class SecretUseRow(Base):
-    """The ledger: which attempt was given which version of which secret, and when."""
+    """The ledger: which workload was given which version of which secret, and when."""
 
     __tablename__ = "secret_uses"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"))
     version: Mapped[int] = mapped_column(Integer)
-    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempts.id"))
+    workload_id: Mapped[str] = mapped_column(ForeignKey("workloads.id"))
     at: Mapped[datetime] = mapped_column(Instant)
     __table_args__ = (
-        UniqueConstraint("attempt_id", "secret_id", "version", name="uq_secret_uses_once"),
+        UniqueConstraint("workload_id", "secret_id", "version", name="uq_secret_uses_once"),
         Index("ix_secret_uses_secret_id", "secret_id", "id"),
     )
 
@@ -339,6 +387,7 @@ class ResultRow(Base):
 class AgentRow(Base):
     __tablename__ = "agents"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    """Of one that the platform starts: the id of its resource."""
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str] = mapped_column(String(63))
     report: Mapped[dict[str, Any] | None] = mapped_column(Json)

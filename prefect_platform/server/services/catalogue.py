@@ -25,7 +25,7 @@ from pydantic import (
 
 from prefect_platform.errors import PlatformError, UsageError, foreign
 from prefect_platform.names import nearest
-from prefect_platform.server.services.strict_yaml import load as load_yaml
+from prefect_platform.strict_yaml import load as load_yaml
 from prefect_platform.wire import gpus
 from prefect_platform.wire.base import Label, Name
 from prefect_platform.wire.quantities import byte_count, shown_bytes, shown_cores

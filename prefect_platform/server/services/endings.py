@@ -54,6 +54,26 @@ def sentence(ending: Ending) -> str | None:
     return ending.reason or _found(receipt, ending)
 
 
+def of_program(ending: Ending) -> str | None:
+    """Why something that is no flow ended, such as an agent; None where there is nothing to explain."""
+    if ending.cancelled_by:
+        return _cancelled(ending)
+    if ending.reason:
+        return ending.reason
+    if ending.signal:
+        return _signalled(ending, "It")
+    if ending.exit_code is None:
+        return "Its launcher was lost, and it ended with it."
+    said = last_exception(ending.last_lines) or _last_line(ending.last_lines)
+    how = f"It ended with exit code {ending.exit_code}"
+    return f"{how}: {said}" if said else f"{how}, and said nothing."
+
+
+def _last_line(text: str | None) -> str | None:
+    lines = [line for line in (text or "").splitlines() if line.strip()]
+    return foreign(lines[-1]) if lines else None
+
+
 def _found(receipt: str, ending: Ending) -> str:
     if receipt:
         return _reported(receipt, ending)
@@ -95,14 +115,14 @@ def _reported(receipt: str, ending: Ending) -> str:
     return f"The engine ended while Prefect still says {receipt.lower()}; an agent settles it."
 
 
-def _signalled(ending: Ending) -> str:
+def _signalled(ending: Ending, what: str = "The run") -> str:
     number = ending.signal or 0
     try:
         name = signals.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    before = "" if ending.ran else ", before user code started"
-    return f"The run was killed by {name}{before}{_advice(name, ending)}"
+    before = "" if ending.ran or what != "The run" else ", before user code started"
+    return f"{what} was killed by {name}{before}{_advice(name, ending)}"
 
 
 def _advice(name: str, ending: Ending) -> str:
@@ -142,8 +162,8 @@ def _never_started(ending: Ending) -> str:
         )
     if error:
         return f"The flow could not be loaded: {error}. Correct it and register again."
-    lines = [line for line in (ending.last_lines or "").splitlines() if line.strip()]
     if ending.exit_code is None:
         return "The launcher was lost before user code started. Start the run again."
-    said = f": {foreign(lines[-1])}" if lines else ", and it said nothing"
+    line = _last_line(ending.last_lines)
+    said = f": {line}" if line else ", and it said nothing"
     return f"The engine ended with exit code {ending.exit_code} before user code started{said}."

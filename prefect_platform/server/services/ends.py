@@ -24,7 +24,8 @@ async def end(
     if row.ended_at is not None:
         return False
     row.ended_at = at
-    reason = endings.sentence(await _ending(session, row, report))
+    ending = await _ending(session, row, report)
+    reason = endings.sentence(ending) if row.resource_id is None else endings.of_program(ending)
     row.end = EndReport(
         exit_code=report.exit_code,
         signal=report.signal,
@@ -32,7 +33,12 @@ async def end(
         peak_memory_bytes=report.peak_memory_bytes,
         reason=reason,
     ).model_dump(mode="json")
-    status = settlement.from_receipt(report.receipt, cancelled=row.cancel_requested_by is not None)
+    cancelled = row.cancel_requested_by is not None
+    if row.resource_id is not None:
+        ended = settlement.from_exit(report.exit_code, cancelled=cancelled)
+        await workloads.move(session, row, ended, actor, reason, at)
+        return True
+    status = settlement.from_receipt(report.receipt, cancelled=cancelled)
     attempt = await workloads.attempt_of(session, row.id)
     if status is not None and attempt is not None:
         state = report.receipt_state_name or (report.receipt or "").capitalize()

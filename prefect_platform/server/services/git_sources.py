@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import RegistrationError, SecretUnavailable
-from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow
+from prefect_platform.server.db.tables import FlowVersionRow, WorkloadRow
 from prefect_platform.server.services import secret_grants
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire import git
@@ -27,7 +27,7 @@ def check(parts: Parts, code: Code, settings: VersionSettings) -> None:
 
 
 async def source(
-    session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow
+    session: AsyncSession, parts: Parts, row: WorkloadRow, version: FlowVersionRow
 ) -> GitSource | None:
     """What a launcher is told of the repository; nothing where the code comes from elsewhere.
 
@@ -44,7 +44,7 @@ async def source(
         return None
     user, token = None, None
     if settings.source_secret is not None:
-        value = await secret_grants.give_one(session, parts, attempt, version, settings.source_secret)
+        value = await secret_grants.give_one(session, parts, row, settings.source_secret)
         user, token = _opened(settings.source_secret, value, git.remote(code.git.url).host)
     return GitSource(
         url=code.git.url,

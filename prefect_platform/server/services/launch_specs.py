@@ -53,10 +53,10 @@ async def build(
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
     orchestrator = parts.config.orchestrator
-    grant = await secret_grants.give(session, parts, attempt, version)
+    grant = await secret_grants.give(session, parts, row, await secret_grants.attached(session, version))
     mark = settings.environment
     stored = await environments.find(session, row.project_id, mark) if mark else None
-    git = await git_sources.source(session, parts, attempt, version)
+    git = await git_sources.source(session, parts, row, version)
     return LaunchSpec(
         workload_id=row.id,
         attempt_id=attempt.id,

@@ -12,6 +12,7 @@ from prefect_platform.server.services import (
     ends,
     launch_specs,
     log_masking,
+    resource_launches,
     workload_tokens,
     workload_views,
     workloads,
@@ -88,6 +89,8 @@ def _claimable(row: WorkloadRow, launcher_id: str) -> None:
 
 
 async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: str) -> launch.LaunchSpec:
+    if row.resource_id is not None:
+        return await resource_launches.build(session, parts, row, secret)
     attempt = await workloads.attempt_of(session, row.id)
     version = await workloads.version_of(session, row.id)
     if attempt is None or version is None:

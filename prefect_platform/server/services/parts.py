@@ -73,6 +73,8 @@ class Listener:
 
 WORKLOADS = "workloads"
 """Key: some workload wants the controller."""
+RESOURCES = "resources"
+"""Key: something else is wanted of a resource."""
 
 
 def work_key(project_id: str) -> str:

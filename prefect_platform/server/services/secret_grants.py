@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import NotFound, PlatformError, RegistrationError, SecretUnavailable
 from prefect_platform.server.db.tables import (
-    AttemptRow,
     FlowVersionRow,
     ProjectRow,
     SecretRow,
     SecretUseRow,
+    WorkloadRow,
 )
 from prefect_platform.server.services import environments, secret_values, secrets
 from prefect_platform.server.services.parts import Parts
@@ -92,39 +92,38 @@ async def notes(session: AsyncSession, project: ProjectRow, spec: EnvironmentSpe
     ]
 
 
-async def give(session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow) -> Grant:
-    """The secrets of an attempt, in their newest versions, each written into the ledger.
+async def give(
+    session: AsyncSession, parts: Parts, row: WorkloadRow, attachments: Sequence[SecretAttachment]
+) -> Grant:
+    """The secrets of a workload, in their newest versions, each written into the ledger.
 
     Raises:
         SecretUnavailable: one was deleted since, or cannot be read; the message names every such one.
     """
     grant = Grant()
-    attachments = await _attached(session, version)
-    rows = await _granted(session, version, [one.secret for one in attachments])
+    rows = await _granted(session, row, [one.secret for one in attachments])
     for one in attachments:
-        row = rows[one.secret]
-        grant.add(one, row.version, await _read(session, parts, row))
+        secret = rows[one.secret]
+        grant.add(one, secret.version, await _read(session, parts, secret))
     given = sum(len(value.encode()) for value in (*grant.variables.values(), *(f.value for f in grant.files)))
     if given > MAX_GIVEN_BYTES:
         raise SecretUnavailable(
-            f"The secrets of this flow have {given} bytes together, and a run is given at most "
+            f"Its secrets have {given} bytes together, and a run is given at most "
             f"{MAX_GIVEN_BYTES}: attach fewer of them."
         )
-    await _note(session, parts, attempt, rows)
+    await _note(session, parts, row, rows)
     return grant
 
 
-async def give_one(
-    session: AsyncSession, parts: Parts, attempt: AttemptRow, version: FlowVersionRow, name: str
-) -> str:
-    """The newest value of one secret that the start of an attempt needs, written into the ledger.
+async def give_one(session: AsyncSession, parts: Parts, row: WorkloadRow, name: str) -> str:
+    """The newest value of one secret that the start of a workload needs, written into the ledger.
 
     Raises:
         SecretUnavailable: it was deleted since, or cannot be read.
     """
-    rows = await _granted(session, version, [name])
+    rows = await _granted(session, row, [name])
     value = await _read(session, parts, rows[name])
-    await _note(session, parts, attempt, rows)
+    await _note(session, parts, row, rows)
     return value
 
 
@@ -134,8 +133,7 @@ async def given(parts: Parts, workload_id: str) -> list[str]:
         found = await session.execute(
             select(SecretRow, SecretUseRow.version)
             .join(SecretUseRow, SecretUseRow.secret_id == SecretRow.id)
-            .join(AttemptRow, AttemptRow.id == SecretUseRow.attempt_id)
-            .where(AttemptRow.workload_id == workload_id)
+            .where(SecretUseRow.workload_id == workload_id)
         )
         values: list[str] = []
         for row, version in found.all():
@@ -145,7 +143,8 @@ async def given(parts: Parts, workload_id: str) -> list[str]:
     return [value for value in dict.fromkeys(values) if len(value) >= MASKABLE_CHARACTERS]
 
 
-async def _attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:
+async def attached(session: AsyncSession, version: FlowVersionRow) -> list[SecretAttachment]:
+    """The secrets that a version was registered with."""
     mark = VersionSettings.model_validate(version.settings).environment
     if mark is None:
         return []
@@ -163,19 +162,18 @@ async def _rows(session: AsyncSession, project_id: str, secrets: Iterable[str]) 
     return {row.name: row for row in found}
 
 
-async def _granted(
-    session: AsyncSession, version: FlowVersionRow, names: Sequence[str]
-) -> dict[str, SecretRow]:
+async def _granted(session: AsyncSession, row: WorkloadRow, names: Sequence[str]) -> dict[str, SecretRow]:
     """The rows of these secrets. Raises SecretUnavailable, with all that are not there any more."""
-    rows = await _rows(session, version.project_id, names)
+    rows = await _rows(session, row.project_id, names)
     gone = [name for name in dict.fromkeys(names) if name not in rows or rows[name].deleted_at is not None]
     if gone:
-        project = await session.get(ProjectRow, version.project_id)
+        project = await session.get(ProjectRow, row.project_id)
+        thing = "flow was registered" if row.resource_id is None else "resource was made"
+        again = "register the flow without it" if row.resource_id is None else "change the resource's spec"
         which = f"Secret {gone[0]!r}" if len(gone) == 1 else f"Secrets {', '.join(map(repr, gone))}"
         raise SecretUnavailable(
-            f"{which} of project {project.name if project else '?'!r} was deleted after this flow was "
-            f"registered: `prefect-platform secret set {gone[0]}` brings it back, or register the flow "
-            "without it.",
+            f"{which} of project {project.name if project else '?'!r} was deleted after this {thing}: "
+            f"`prefect-platform secret set {gone[0]}` brings it back, or {again}.",
             secrets=gone,
         )
     return rows
@@ -191,10 +189,12 @@ async def _read(session: AsyncSession, parts: Parts, row: SecretRow) -> str:
         ) from error
 
 
-async def _note(session: AsyncSession, parts: Parts, attempt: AttemptRow, rows: dict[str, SecretRow]) -> None:
+async def _note(
+    session: AsyncSession, parts: Parts, workload: WorkloadRow, rows: dict[str, SecretRow]
+) -> None:
     """Write the ledger. A claim that is repeated after a lost answer adds nothing."""
     noted = await session.execute(
-        select(SecretUseRow.secret_id, SecretUseRow.version).where(SecretUseRow.attempt_id == attempt.id)
+        select(SecretUseRow.secret_id, SecretUseRow.version).where(SecretUseRow.workload_id == workload.id)
     )
     known = {(row.secret_id, row.version) for row in noted}
     session.add_all(
@@ -202,7 +202,7 @@ async def _note(session: AsyncSession, parts: Parts, attempt: AttemptRow, rows: 
             project_id=row.project_id,
             secret_id=row.id,
             version=row.version,
-            attempt_id=attempt.id,
+            workload_id=workload.id,
             at=parts.clock.now(),
         )
         for row in rows.values()

@@ -7,6 +7,7 @@ secret and the owners of the project.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -18,11 +19,13 @@ from prefect_platform.server.db.tables import (
     AttemptRow,
     MemberRow,
     ProjectRow,
+    ResourceRow,
     RunRow,
     SecretRow,
     SecretUseRow,
     SecretVersionRow,
     UserRow,
+    WorkloadRow,
 )
 from prefect_platform.server.services import projects, secret_values
 from prefect_platform.server.services.callers import Caller
@@ -185,22 +188,40 @@ async def _rendered(session: AsyncSession, project: ProjectRow, rows: list[Secre
 
 
 async def _told(session: AsyncSession, name: str, rows: list[SecretUseRow]) -> list[SecretUse]:
-    found = await session.execute(
-        select(AttemptRow.id, AttemptRow.version_id, RunRow.id.label("run_id"), RunRow.started_by)
-        .join(RunRow, RunRow.id == AttemptRow.run_id)
-        .where(AttemptRow.id.in_({row.attempt_id for row in rows}))
-    )
-    attempts = {row.id: row for row in found}
+    ids = {row.workload_id for row in rows}
+    users = {**await _runs(session, ids), **await _resources(session, ids)}
     return [
         SecretUse(
-            secret=name,
-            version=row.version,
-            run_id=attempt.run_id,
-            attempt_id=row.attempt_id,
-            flow_version_id=attempt.version_id,
-            user=attempt.started_by,
-            at=row.at,
+            secret=name, version=row.version, workload_id=row.workload_id, at=row.at, **users[row.workload_id]
         )
         for row in rows
-        for attempt in [attempts[row.attempt_id]]
     ]
+
+
+async def _runs(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """What the ledger says of attempts, by workload."""
+    found = await session.execute(
+        select(AttemptRow, RunRow.started_by)
+        .join(RunRow, RunRow.id == AttemptRow.run_id)
+        .where(AttemptRow.workload_id.in_(workload_ids))
+    )
+    return {
+        attempt.workload_id: {
+            "run_id": attempt.run_id,
+            "attempt_id": attempt.id,
+            "flow_version_id": attempt.version_id,
+            "user": started_by,
+        }
+        for attempt, started_by in found
+    }
+
+
+async def _resources(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """What the ledger says of starts of resources, by workload."""
+    found = await session.execute(
+        select(WorkloadRow.id, ResourceRow.kind, ResourceRow.name, UserRow.name.label("owner"))
+        .join(ResourceRow, ResourceRow.id == WorkloadRow.resource_id)
+        .join(UserRow, UserRow.id == ResourceRow.owner_id)
+        .where(WorkloadRow.id.in_(workload_ids))
+    )
+    return {row.id: {"resource": f"{row.kind} {row.name}", "user": row.owner} for row in found}

@@ -40,6 +40,15 @@ def from_receipt(receipt: str | None, *, cancelled: bool) -> Status | None:
     return None if found is Status.CRASHED and cancelled else found
 
 
+def from_exit(exit_code: int | None, *, cancelled: bool) -> Status:
+    """What settles a program that is no flow: its exit code, which is None where a signal ended it."""
+    if cancelled:
+        return Status.CANCELLED
+    if exit_code is None:
+        return Status.CRASHED
+    return Status.FAILED if exit_code else Status.SUCCEEDED
+
+
 def from_prefect(state_type: str, *, cancelled: bool) -> Status:
     """The status for what Prefect says after the processes were gone."""
     state = state_type.upper()

@@ -33,6 +33,7 @@ async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> Sh
     deadline = parts.clock.uptime() + request.grace_seconds
     open_runs = await _cancel_all(parts, caller)
     problems, left = await asyncio.gather(_tell_prefect(parts, open_runs), _ended(parts, deadline))
+    await _stop_resources(parts, caller, deadline)  # agents at the last: they tell Prefect of the runs
     return ShutdownAnswer(cancelled=len(open_runs), still_open=left[0], unsettled=left[1], problems=problems)
 
 
@@ -51,6 +52,24 @@ async def _cancel_all(parts: Parts, caller: Caller) -> list[str]:
             runs.append(run_id)
     parts.wakeups.notify(WORKLOADS)
     return runs
+
+
+async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None:
+    """End what runs of the resources, and wait for it. They are wanted as before: the next start of the
+    platform brings back those that are always on."""
+    open_starts = select(WorkloadRow).where(
+        WorkloadRow.resource_id.is_not(None), WorkloadRow.ended_at.is_(None)
+    )
+    async with parts.database.session() as session:
+        for row in await session.scalars(open_starts.with_for_update()):
+            workloads.ask_to_stop(row, caller.name, REASON)
+    parts.wakeups.notify(WORKLOADS)
+    with parts.wakeups.listen(WORKLOADS) as listener:
+        while (remaining := deadline - parts.clock.uptime()) > 0:
+            async with parts.database.reader() as session:
+                if await session.scalar(open_starts.limit(1)) is None:
+                    return
+            await listener.wait(min(remaining, RECHECK_SECONDS))
 
 
 async def _tell_prefect(parts: Parts, run_ids: list[str]) -> list[str]:

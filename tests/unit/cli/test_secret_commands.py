@@ -123,7 +123,7 @@ def test_deleting_and_what_is_not_there(platform: Scene) -> None:
     for words in (("delete", "aws-key"), ("show", "aws-key"), ("show", "..")):
         done = platform.type("secret", *words)
         assert done.exit_code == 2, done.output
-    assert "No run was given aws-key." in platform.type("secret", "uses", "aws-key").stdout
+    assert "Nothing was given aws-key." in platform.type("secret", "uses", "aws-key").stdout
 
 
 def test_rotating_the_keys(platform: Scene) -> None:

@@ -31,7 +31,9 @@ def test_files_become_absolute_and_modules_stay(given: str, want: str) -> None:
 
 def test_the_environment_is_a_few_of_the_machines_and_what_the_spec_says() -> None:
     machine = {"PATH": "/bin", "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1", "TOKEN": "t", "HOME": "/root"}
-    got = engine.environment(machine, {"HOME": "/home/u", "REGION": "eu"}, RUN, Path("/w/code"))
+    got = engine.environment(
+        machine, {"HOME": "/home/u", "REGION": "eu"}, engine.variables(RUN, Path("/w/code"))
+    )
     assert got == {
         "PATH": "/bin",
         "LC_ALL": "C",
@@ -45,7 +47,7 @@ def test_the_environment_is_a_few_of_the_machines_and_what_the_spec_says() -> No
 
 def test_code_that_prefect_pulls_has_no_entrypoint_here() -> None:
     """Without one the engine runs the pull steps of the deployment."""
-    found = engine.environment({}, {}, replace(RUN, pulled=True), Path("/w/work"))
+    found = engine.variables(replace(RUN, pulled=True), Path("/w/work"))
     assert "PREFECT__FLOW_ENTRYPOINT" not in found
     assert found["PREFECT__FLOW_RUN_ID"] == "f1"
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from prefect_platform.errors import Conflict, SecretUnavailable
-from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow, SecretUseRow, SecretVersionRow
+from prefect_platform.server.db.tables import FlowVersionRow, SecretUseRow, SecretVersionRow, WorkloadRow
 from prefect_platform.server.services import environments, launches, runs, secret_grants, secrets, work
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire import launch
@@ -156,12 +156,11 @@ async def test_the_secret_of_a_repository_is_given_alone_and_noted(stage: Scene)
     await put(stage, "git-token", "me:ghp_of_the_repository")
     attempt, _ = await placed(stage, started_by="ana")
     async with stage.parts.database.session() as session:
-        version = await session.get_one(FlowVersionRow, stage.version_id)
-        row = await session.get_one(AttemptRow, attempt.id)
-        value = await secret_grants.give_one(session, stage.parts, row, version, "git-token")
+        row = await session.get_one(WorkloadRow, attempt.workload.id)
+        value = await secret_grants.give_one(session, stage.parts, row, "git-token")
     assert value == "me:ghp_of_the_repository"
     assert [use.attempt_id for use in await ledger(stage, "git-token")] == [attempt.id]
     await secrets.remove(stage.parts, stage.user, "default", "git-token")
     async with stage.parts.database.session() as session:
         with pytest.raises(SecretUnavailable, match="git-token"):
-            await secret_grants.give_one(session, stage.parts, row, version, "git-token")
+            await secret_grants.give_one(session, stage.parts, row, "git-token")

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from prefect_platform.errors import RegistrationError, SecretUnavailable
-from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow
+from prefect_platform.server.db.tables import FlowVersionRow, WorkloadRow
 from prefect_platform.server.services import bundles, git_sources, registration, secrets, versions
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import RegisterAnswer, RegisterRequest
@@ -39,7 +39,7 @@ async def told(parts: Parts, answer: RegisterAnswer) -> Any:
     async with parts.database.session() as session:
         version = await session.get(FlowVersionRow, answer.version.id)
         assert version is not None
-        return await git_sources.source(session, parts, AttemptRow(id="at-1"), version)
+        return await git_sources.source(session, parts, WorkloadRow(id="wl-1", project_id=version.project_id), version)
 
 
 @pytest.mark.asyncio

@@ -31,6 +31,18 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def load_all(data: bytes) -> list[Any]:
+    """Every document of a file.
+
+    Raises:
+        yaml.YAMLError, UnicodeDecodeError: as `load`; also for one that is nested too deep to be read.
+    """
+    try:
+        return list(yaml.load_all(data.decode("utf-8-sig"), Loader=_Loader))
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deep") from error
+
+
 def load(data: bytes) -> Any:
     """What the document says.
 

@@ -1,0 +1,68 @@
+"""`Kind`: what the platform has to know of a kind of resource to keep, start and end one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.server.db.tables import ProjectRow, ResourceRow, WorkloadRow
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.services.sizes import Needs
+from prefect_platform.wire.launch import Program, SecretFile, WantedEnvironment
+from prefect_platform.wire.resources import ResourceKind
+from prefect_platform.wire.runs import WorkloadKind
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How one start of a resource goes."""
+
+    interpreter: str
+    program: Program
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    secrets: list[str] = field(default_factory=list, repr=False)
+    """Values that no log may show."""
+    secret_files: list[SecretFile] = field(default_factory=list, repr=False)
+    wanted: WantedEnvironment | None = None
+
+
+class Kind(Protocol):
+    """Has no state: what there is of a resource stands in its row."""
+
+    name: ResourceKind
+    workload: WorkloadKind
+    always_on: bool
+    """Whether one that ended by itself is started again."""
+    priority: int
+    """Of its workloads when there is little room; above 0 cores are not counted."""
+    grace_seconds: float
+
+    async def check(
+        self, session: AsyncSession, parts: Parts, project: ProjectRow, spec: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A spec as it is stored, with its defaults.
+
+        Raises:
+            UsageError: it cannot be; the message names every field that is wrong.
+        """
+        ...
+
+    def needs(self, parts: Parts, spec: dict[str, Any]) -> Needs:
+        """Room for one start. Raises NotFound, UsageError or Unavailable as `sizes.needs`."""
+        ...
+
+    async def launch(
+        self, session: AsyncSession, parts: Parts, resource: ResourceRow, row: WorkloadRow, token: str
+    ) -> Launch:
+        """What its launcher is told. `token` is the user code's of this start.
+
+        Raises:
+            SecretUnavailable: one of its secrets cannot be given to it.
+        """
+        ...
+
+    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
+        """Nothing of it is left: take away what it alone had."""
+        ...
