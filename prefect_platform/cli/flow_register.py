@@ -15,7 +15,7 @@ LISTS = frozenset({"tags", "secrets", "include"})
 
 
 @click.command()
-@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW|git+URL@REF#PATH.PY:FLOW")
+@click.argument("flow", metavar="PATH.PY:FLOW|PACKAGE.MODULE:FLOW|NOTEBOOK.IPYNB|git+URL@REF#PATH.PY:FLOW")
 @click.option("--name", help="Of the deployment; by default the flow's own name.")
 @click.option("--cron", multiple=True, help="Such as '0 2 * * *'. May be given again.")
 @click.option("--interval", multiple=True, type=float, metavar="SECONDS", help="May be given again.")

@@ -26,6 +26,12 @@ from prefect_platform.flows.arguments import Options, check_flow, check_options,
 from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.files import load
 from prefect_platform.flows.capture.flow import capture
+from prefect_platform.flows.capture.notebook_file import (
+    ENDING,
+    NotebookFile,
+    check_runnable,
+    load_notebook,
+)
 from prefect_platform.flows.capture.stored import load_git
 from prefect_platform.flows.environment import (
     EnvironmentOptions,
@@ -100,7 +106,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
 
     Args:
         flow: A flow, also one of `Flow.from_source`; or `path.py:flow`, `package.module:flow`,
-            `git+https://host/repo.git@main#path.py:flow`.
+            `git+https://host/repo.git@main#path.py:flow`, or `notebook.ipynb`, whose cells are the flow.
         name: Of the deployment; by default the flow's own name.
         project, url, token: By default from the environment, then from the profile.
         cron, interval, rrule: Such as `"0 2 * * *"`, seconds or a timedelta, `"FREQ=DAILY"`; one or several.
@@ -136,16 +142,20 @@ def register(  # noqa: D417 - arguments that belong together share a line
     with tempfile.TemporaryDirectory(prefix="prefect-platform-") as directory:
         found, module = _flow(flow, Path(directory))
         options, environment = check_options(found, given), check_environment(given)
+        if isinstance(module, NotebookFile):
+            check_runnable(environment.packages)
         warn_of_old(given, stacklevel=2)
         client = connect(url, token, project)
         return _Call(found, module, options, environment, client, client.project, Path(directory)).run()
 
 
-def _flow(flow: object, directory: Path) -> tuple[Flow[..., Any], ModuleType | None]:
+def _flow(flow: object, directory: Path) -> tuple[Flow[..., Any], ModuleType | NotebookFile | None]:
     """The flow that was given or named, and the module that holds it where a name asked for it."""
     if not isinstance(flow, str):
         return check_flow(flow), None
-    return (load_git(flow, directory / "git"), None) if flow.startswith("git+") else load(flow)
+    if flow.startswith("git+"):
+        return load_git(flow, directory / "git"), None
+    return load_notebook(flow) if flow.endswith(ENDING) else load(flow)
 
 
 @dataclass
@@ -153,7 +163,7 @@ class _Call:
     """One registration; each step is a method."""
 
     flow: Flow[..., Any]
-    module: ModuleType | None
+    module: ModuleType | NotebookFile | None
     options: Options
     environment: EnvironmentOptions
     client: PlatformClient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -131,6 +132,27 @@ def test_a_package_that_is_missing_at_run_time_is_named(driver: Driver, tmp_path
     assert run.reason
     assert "vanishing_package" in run.reason
     assert driver.state(run.id) == "Crashed"
+
+
+def test_a_notebook_is_a_flow(driver: Driver, tmp_path: Path) -> None:
+    tagged = {"tags": ["parameters"]}
+    texts = [("n = 1", tagged), ("import os\nos.system('echo from C')\nprint('n is', n)\n1 / (3 - n)", {})]
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "source": text, "metadata": metadata, "outputs": []}
+        for i, (text, metadata) in enumerate(texts)
+    ]
+    path = tmp_path / "counts.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    command = [sys.executable, "-m", "prefect_platform", "flow", "register", str(path), "--param", "n=2"]
+    subprocess.run(command, env=driver.platform.environment, check=True, capture_output=True)
+    found = driver.run("counts")
+    assert found.status == Status.SUCCEEDED, found.reason
+    assert b"from C" in driver.log(found.id)
+    assert b"n is 2" in driver.log(found.id)
+    failed = driver.run("counts", n=3)
+    assert (failed.status, driver.state(failed.id)) == (Status.FAILED, "Failed")
+    assert failed.reason
+    assert "counts.ipynb, cell 2: ZeroDivisionError" in failed.reason
 
 
 def test_cancel_here_runs_the_hook(driver: Driver, tmp_path: Path) -> None:

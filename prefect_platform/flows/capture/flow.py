@@ -14,14 +14,19 @@ from prefect_platform.flows.capture.captured import Captured
 from prefect_platform.flows.capture.cells import in_notebook
 from prefect_platform.flows.capture.files import capture_file
 from prefect_platform.flows.capture.notebook import capture_source
+from prefect_platform.flows.capture.notebook_file import NotebookFile, capture_notebook
 from prefect_platform.flows.capture.stored import Wish, capture_stored
 from prefect_platform.flows.settings import notebook_path
 
 
 def capture(
-    flow: Flow[..., Any], module: ModuleType | None, directory: Path, wish: Wish | None = None
+    flow: Flow[..., Any],
+    module: ModuleType | NotebookFile | None,
+    directory: Path,
+    wish: Wish | None = None,
 ) -> Captured:
-    """The code of a flow. `module` is given when a path or module name asked for the flow.
+    """The code of a flow. `module` is given when a path or module name asked for the flow, and for a notebook
+    that is one.
 
     Raises:
         RegistrationError: it cannot travel as it is; the message says why and what to do.
@@ -31,6 +36,8 @@ def capture(
         return capture_stored(flow, directory, wish)
     if wish.secret is not None:
         raise RegistrationError("source_secret opens a git repository, and this flow comes from none.")
+    if isinstance(module, NotebookFile):
+        return capture_notebook(module, wish.include)
     module = module or _home(flow)
     if module is not None and module.__name__ != "__main__":
         return capture_file(flow, module, wish.include)

@@ -39,7 +39,9 @@ async def told(parts: Parts, answer: RegisterAnswer) -> Any:
     async with parts.database.session() as session:
         version = await session.get(FlowVersionRow, answer.version.id)
         assert version is not None
-        return await git_sources.source(session, parts, WorkloadRow(id="wl-1", project_id=version.project_id), version)
+        return await git_sources.source(
+            session, parts, WorkloadRow(id="wl-1", project_id=version.project_id), version
+        )
 
 
 @pytest.mark.asyncio
