@@ -20,6 +20,7 @@ from prefect_platform.cli.commands import Root
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
         "run": ("run", "Start, list, follow and cancel runs."),
         "size": ("size", "Show the sizes that runs can ask for."),
+        "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
         "agent": ("agent", "List agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
         "project": ("project", "List and create projects."),
