@@ -9,7 +9,7 @@ from prefect_platform.cli.connection import connected, json_option, project_opti
 if TYPE_CHECKING:
     from prefect_platform.wire.usage import Usage, UsageAmounts, UsageBy, UsageRow
 
-AMOUNTS = ("hours", "core h", "GiB h", "GPU h", "price", "no price h")
+AMOUNTS = ("hours", "core-hours", "GiB-hours", "GPU-hours", "price", "unpriced-hours")
 
 
 @click.command()
@@ -67,6 +67,6 @@ def _labels(row: UsageRow, by: list[UsageBy]) -> list[object]:
 
 
 def _amounts(sums: UsageAmounts) -> list[str]:
-    amounts = (sums.hours, sums.core_hours, sums.memory_gib_hours, sums.gpu_hours, sums.price)
-    told = ["" if amount is None else f"{amount:.2f}" for amount in amounts]
-    return [*told, f"{sums.unpriced_hours:.2f}" if sums.unpriced_hours else ""]
+    hours = (sums.hours, sums.core_hours, sums.memory_gib_hours, sums.gpu_hours)
+    price = "" if sums.price is None else f"{sums.price:.2f}"
+    return [*(f"{one:.3f}" for one in hours), price, f"{sums.unpriced_hours:.3f}"]
