@@ -197,7 +197,7 @@ def test_usage_is_the_time_that_a_run_held_its_room_at_the_price_of_its_size(pla
     asked = ["usage", "--by", "run,flow,user,size,kind,day", "--timezone", "America/New_York"]
     found = json.loads(types(platform, *asked, "--json").stdout)
     mine = [row for row in found["rows"] if row["run"] == run.id]
-    user = platform.client().me().name
+    user = platform.client().me().subject
     assert {(row["flow"], row["user"], row["size"], row["kind"]) for row in mine} == {
         ("tells", user, "small", "run-attempt")
     }
