@@ -21,6 +21,7 @@ from prefect_platform.cli.commands import Root
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Agents and other resources: recipes, starts, stops, logs."),
         "size": ("size", "Show the sizes that runs can ask for."),
+        "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
         "agent": ("agent", "Make and list agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
         "project": ("project", "List and create projects."),

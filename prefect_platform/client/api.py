@@ -17,6 +17,7 @@ from prefect_platform.client.secrets import Secrets
 from prefect_platform.client.sizes import Sizes
 from prefect_platform.client.tokens import Tokens
 from prefect_platform.client.transport import Transport
+from prefect_platform.client.usage import UsageReports
 from prefect_platform.names import DEFAULT_PROJECT
 from prefect_platform.wire.installation import Installation, Readiness
 from prefect_platform.wire.runs import Capacity
@@ -51,6 +52,7 @@ class PlatformClient:
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
         self.sizes = Sizes(self.transport)
+        self.usage = UsageReports(self.transport)
 
     def __enter__(self) -> Self:
         return self

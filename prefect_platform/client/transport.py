@@ -115,6 +115,11 @@ class Transport:
             if cursor is None:
                 return tuple(found)
 
+    def text(self, path: str, *, params: Params | None = None) -> str:
+        """GET an answer that is no JSON, whole."""
+        with self._answer("GET", path, {}, None, params, 0.0, None, whole=True) as response:
+            return response.content.decode()
+
     def time(self) -> datetime | None:
         """What time it is there, to the second, by the clock of whoever answers."""
         with self._answer("GET", "/health", {}, None, None, 0.0, None, whole=True) as response:

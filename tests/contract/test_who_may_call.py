@@ -84,6 +84,7 @@ GET    /workloads/{workload_id}/logs/{source}/raw   U
 GET    /workloads/{workload_id}/logs/{source}/live  U
 GET    /runs/{run_id}/logs                          U
 GET    /runs/{run_id}/logs/live                     U
+GET    /projects/{project}/usage                    U
 POST   /shutdown                                    U
 """
 

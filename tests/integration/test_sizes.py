@@ -26,7 +26,7 @@ FLOWS = Path(__file__).parent / "flows"
 ONE, TWO = fake.gpu(1), fake.gpu(2, "Tesla T4", 15 << 30)
 SIZES = """
 sizes:
-  - {name: small, cores: 0.5, memory: 256MiB}
+  - {name: small, cores: 0.5, memory: 256MiB, price_per_hour: 3600}
   - {name: gpu-1, cores: 0.5, memory: 256MiB, gpu: A100}
   - {name: vast, cores: 4096, memory: 256MiB}
   - {name: sold-out, cores: 1, memory: 1GiB, disabled: "Take small."}
@@ -183,3 +183,29 @@ def test_a_catalogue_that_is_broken_keeps_the_platform_from_starting(tmp_path: P
     assert done.returncode != 0
     assert f"{tmp_path / 'sizes.yaml'} cannot be used: size 1 ('small'), cores" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_usage_is_the_time_that_a_run_held_its_room_at_the_price_of_its_size(platform: Embedded) -> None:
+    done = register(platform, "tells", "--size", "small", "--name", "priced")
+    assert done.returncode == 0, done.stderr
+    started = types(platform, "run", "start", "tells", "--deployment", "priced", "--json")
+    run = ended(platform.client(), json.loads(started.stdout)["id"], 90)
+    workload = run.attempt_list[-1].workload
+    admitted = next(move.at for move in workload.transitions if move.status is Status.PROVISIONING)
+    assert workload.ended_at is not None
+    seconds = (workload.ended_at - admitted).total_seconds()
+    asked = ["usage", "--by", "run,flow,user,size,kind,day", "--timezone", "America/New_York"]
+    found = json.loads(types(platform, *asked, "--json").stdout)
+    mine = [row for row in found["rows"] if row["run"] == run.id]
+    user = platform.client().me().subject
+    assert {(row["flow"], row["user"], row["size"], row["kind"]) for row in mine} == {
+        ("tells", user, "small", "run-attempt")
+    }
+    assert sum(row["hours"] for row in mine) == pytest.approx(seconds / 3600, abs=1e-5)
+    assert sum(row["core_hours"] for row in mine) == pytest.approx(seconds / 7200, abs=1e-5)
+    assert sum(row["price"] for row in mine) == pytest.approx(seconds, abs=0.01)
+    csv = types(platform, *asked, "--csv").stdout
+    assert run.id in csv
+    shown = types(platform, "usage").stdout
+    assert "tells" in shown
+    assert shown.splitlines()[-1].startswith("total")

@@ -250,6 +250,14 @@ class WorkloadRow(Base):
     """The `GpuRequest`, if GPUs are asked for."""
     gpus: Mapped[list[str] | None] = mapped_column(Json)
     """UUIDs of the devices that it holds, from admission until its end."""
+    price_per_hour: Mapped[float | None] = mapped_column(Float)
+    """Of its size when it was queued; None where nobody has said one."""
+    admitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when it has its room; usage counts from here to `ended_at`. None while it waits."""
+    flow_id: Mapped[str | None] = mapped_column(Id)
+    """The flow that it runs, if it runs one; here too, so that usage is added up without a join."""
+    started_by: Mapped[str | None] = mapped_column(String(255))
+    """Who started it, where that is known: as the run's."""
     promises: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     handle: Mapped[dict[str, Any]] = mapped_column(Json)
     """The backend's last checkpoint; empty before the first."""
@@ -269,7 +277,12 @@ class WorkloadRow(Base):
     __table_args__ = (
         Index("ix_workloads_open", "removed_at", "status"),
         Index("ix_workloads_resource_id", "resource_id", "id"),
-    )
+        Index(
+            "ix_workloads_usage", "project_id", "ended_at", "admitted_at", "flow_id", "started_by", "size",
+            "kind", "cores", "memory_bytes", "price_per_hour", "gpu",
+        ),
+    )  # fmt: skip
+    # The last covers all that usage reads: a workload's row is wide, and a year of them is added up at once.
 
 
 class AttemptRow(Base):

@@ -20,6 +20,7 @@ from prefect_platform.server.routes import (
     shutdown,
     sizes,
     tokens,
+    usage,
     users,
     workloads,
 )
@@ -49,6 +50,7 @@ ROUTERS = [
     workloads.router,
     logs.router,
     secrets.router,
+    usage.router,
     shutdown.router,
 ]
 """Need a token; a test walks every route of these with every kind of token."""

@@ -76,7 +76,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
         return await workload_views.attempt(session, found)
     if parts.machine.draining:
         raise Unavailable("The platform is being stopped and takes no new attempts.")
-    row = _workload(parts, version, await _priority(session, version, request), at)
+    row = _workload(parts, version, run, await _priority(session, version, request), at)
     session.add(row)
     await session.flush()
     session.add(TransitionRow(workload_id=row.id, status=row.status, at=at, actor=caller.name, reason=None))
@@ -151,7 +151,7 @@ async def _priority(session: AsyncSession, version: FlowVersionRow, request: Att
     return 0 if found is None else int(found) + 1
 
 
-def _workload(parts: Parts, version: FlowVersionRow, priority: int, at: datetime) -> WorkloadRow:
+def _workload(parts: Parts, version: FlowVersionRow, run: RunRow, priority: int, at: datetime) -> WorkloadRow:
     settings = VersionSettings.model_validate(version.settings)
     needs = sizes.needs(parts, settings)
     return WorkloadRow(
@@ -166,6 +166,9 @@ def _workload(parts: Parts, version: FlowVersionRow, priority: int, at: datetime
         priority=priority,
         size=settings.size,
         gpu=None if needs.gpu is None else needs.gpu.model_dump(mode="json"),
+        price_per_hour=sizes.price_per_hour(parts, settings.size),
+        flow_id=run.flow_id,
+        started_by=run.started_by,
         handle={},
         steps=[],
         created_at=at,

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import InternalError
 from prefect_platform.names import new_id
-from prefect_platform.server.db.tables import ResourceRow, TransitionRow, WorkloadRow
-from prefect_platform.server.services import run_environments
+from prefect_platform.server.db.tables import ResourceRow, TransitionRow, UserRow, WorkloadRow
+from prefect_platform.server.services import run_environments, sizes
 from prefect_platform.server.services.kinds import kind_of
 from prefect_platform.server.services.launch_specs import gpus_asked, visible_gpus
 from prefect_platform.server.services.parts import Parts
@@ -27,7 +27,8 @@ async def begin(
         NotFound, UsageError, Unavailable: its size cannot be had.
     """
     kind = kind_of(resource.kind)
-    needs = kind.needs(parts, resource.spec)
+    needs, size = kind.needs(parts, resource.spec), resource.spec.get("size")
+    owner = await session.get(UserRow, resource.owner_id)
     row = WorkloadRow(
         id=new_id("wl"),
         kind=kind.workload.value,
@@ -39,7 +40,9 @@ async def begin(
         memory_bytes=needs.memory_bytes,
         grace_seconds=kind.grace_seconds,
         priority=kind.priority,
-        size=resource.spec.get("size"),
+        size=size,
+        price_per_hour=sizes.price_per_hour(parts, size),
+        started_by=owner.name if owner is not None else None,
         gpu=None if needs.gpu is None else needs.gpu.model_dump(mode="json"),
         handle={},
         steps=[],

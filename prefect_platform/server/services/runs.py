@@ -3,7 +3,7 @@ Prefect, so that both sides always speak of the same run."""
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -78,8 +78,16 @@ async def _remember(parts: Parts, caller: Caller, deployment: DeploymentRow, sta
         row = await session.get(RunRow, state.flow_run_id, with_for_update=True)
         if row is None:
             raise NotFound(f"Flow run {state.flow_run_id} was deleted while it was started.")
-        row.started_by = row.started_by or caller.name
+        if row.started_by is None:
+            await _say_who(session, row, caller.name)
         return (await run_views.runs(session, parts, [row]))[0]
+
+
+async def _say_who(session: AsyncSession, row: RunRow, name: str) -> None:
+    """An agent was faster than the answer to whoever started this run: their name goes with all of it."""
+    row.started_by = name
+    theirs = select(AttemptRow.workload_id).where(AttemptRow.run_id == row.id)
+    await session.execute(update(WorkloadRow).where(WorkloadRow.id.in_(theirs)).values(started_by=name))
 
 
 async def _row(

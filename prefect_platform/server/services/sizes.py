@@ -126,6 +126,13 @@ def needs(parts: Parts, settings: VersionSettings) -> Needs:
     return Needs(found.cores, found.memory_bytes, settings.gpu or found.gpu)
 
 
+def price_per_hour(parts: Parts, size: str | None) -> float | None:
+    """What an hour of this size costs now. Whoever makes a workload keeps it there, so that a later catalogue
+    changes no past. None without a size, for `machine`, and where the operator says none."""
+    entry = parts.catalogue.get(size) if size is not None else None
+    return None if entry is None else entry.price_per_hour
+
+
 def _without_size(parts: Parts, settings: VersionSettings) -> Needs:
     """What a version declares; for one that declares nothing, what the operator says."""
     cores, memory = settings.cores, settings.memory_bytes

@@ -72,6 +72,7 @@ async def move(
             f"Workload {row.id} is {current.value} and cannot become {status.value}.", status=current.value
         )
     row.status = status.value
+    _note_room(row, status, at)
     session.add(TransitionRow(workload_id=row.id, status=status.value, at=at, actor=actor, reason=reason))
     if status in FINAL:
         row.ended_at = row.ended_at or at
@@ -79,6 +80,14 @@ async def move(
     await _mirror(session, row, status, reason, at)
     await session.flush()
     return True
+
+
+def _note_room(row: WorkloadRow, status: Status, at: datetime) -> None:
+    """Room is held, and paid for, from PROVISIONING on; a start that found none after all held none."""
+    if status is Status.PROVISIONING:
+        row.admitted_at = at
+    elif status is Status.QUEUED:
+        row.admitted_at = None
 
 
 async def _was(session: AsyncSession, workload_id: str, status: Status) -> bool:

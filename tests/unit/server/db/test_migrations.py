@@ -6,20 +6,24 @@ import asyncio
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from prefect_platform.errors import Conflict
 from prefect_platform.server.db import migrate, tables
 from prefect_platform.server.db.engine import Database
+from prefect_platform.server.db.tables import WorkloadRow
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
     "v0003_resources.py": "ccf7a56e9188862ba9e05072a9d305661d618a8d2d668386733f18e2bed10cbc",
+    "v0005_usage.py": "e57e1806c7e00d9cf327563a9eaf9eac81aed1a63b9997d6afdc37d72a34007f",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
@@ -113,3 +117,88 @@ def test_a_database_that_is_there_is_answered_without_alembic(sqlite_template: P
         "assert 'alembic' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, f"sqlite+aiosqlite:///{sqlite_template}"], check=True)
+
+
+@pytest.mark.asyncio
+async def test_workloads_of_before_know_since_when_they_had_their_room_and_whose_they_are(
+    empty_database_url: str,
+) -> None:
+    """From their timelines: one that never had any, or whose start found none after all, has none."""
+    from alembic import command
+
+    database = Database(empty_database_url)
+    async with database.session() as session:
+        connection = await session.connection()
+        await connection.run_sync(lambda one: command.upgrade(migrate.configuration(one), "0002"))
+        for statement in old_rows():
+            await session.execute(text(statement))
+    await migrate.upgrade(database)
+    async with database.reader() as session:
+        found = await session.execute(
+            select(
+                WorkloadRow.id, WorkloadRow.admitted_at, WorkloadRow.flow_id, WorkloadRow.started_by
+            ).order_by(WorkloadRow.id)
+        )
+        second = datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
+        assert [tuple(row) for row in found] == [
+            ("wl-again", second + timedelta(seconds=2), "fl", "ana"),
+            ("wl-once", second, None, None),
+            ("wl-returned", None, None, None),
+            ("wl-waits", None, None, None),
+        ]
+    await database.aclose()
+
+
+MOVES = {
+    "wl-once": "queued provisioning starting running succeeded",
+    "wl-again": "queued provisioning queued provisioning starting",
+    "wl-returned": "queued provisioning queued cancelled",
+    "wl-waits": "queued",
+}
+
+
+def insert(table: str, **values: object) -> str:
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(map(repr, values.values()))})"
+
+
+def old_rows() -> Iterator[str]:
+    """As revision 0002 has them."""
+    at = "2026-01-01 00:00:0{}.000000".format
+    yield insert("projects", id="pr", name="default", orchestrator_url="http://x", created_at=at(0))
+    yield insert("users", id="us", name="ana", admin=True, created_at=at(0))
+    flow = {"id": "fl", "project_id": "pr", "identity": "i", "name": "etl", "owner_id": "us"}
+    yield insert("flows", **flow, created_at=at(0), updated_at=at(0))
+    version = {
+        "id": "fv",
+        "flow_id": "fl",
+        "project_id": "pr",
+        "number": 1,
+        "fingerprint": "f",
+        "status": "ready",
+    }
+    yield insert(
+        "flow_versions",
+        **version,
+        code_digest="c",
+        code="{}",
+        settings="{}",
+        created_by="us",
+        created_at=at(0),
+    )
+    run = {"id": "ru", "project_id": "pr", "flow_id": "fl", "version_id": "fv", "name": "otter"}
+    yield insert("runs", **run, started_by="ana", attempts=1, created_at=at(0))
+    for name, moves in MOVES.items():
+        amounts = {
+            "cores": 1,
+            "memory_bytes": 1,
+            "grace_seconds": 1,
+            "priority": 0,
+            "handle": "{}",
+            "steps": "[]",
+        }
+        kind = {"kind": "run-attempt", "project_id": "pr", "target": "running", "status": moves.split()[-1]}
+        yield insert("workloads", id=name, **kind, **amounts, created_at=at(1))
+        for second, status in enumerate(moves.split(), 1):
+            yield insert("transitions", workload_id=name, status=status, at=at(second), actor="x")
+    attempt = {"id": "at", "project_id": "pr", "run_id": "ru", "workload_id": "wl-again", "version_id": "fv"}
+    yield insert("attempts", **attempt, number=1, pending_state_id="p")
