@@ -19,6 +19,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
+    "v0008_content.py": "4f6236d86482518105a786aa4118e609c63f654370a2ad736c1c117cf8d285d7",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
