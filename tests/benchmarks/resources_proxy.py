@@ -1,7 +1,7 @@
 """What the user-content proxy costs: milliseconds on top of a small request, and MB/s of a large body.
 
-The platform, the resource's web server and the browser are three processes, over loopback. Each sample is taken
-beside one of the same request without the proxy, so that what else the machine does counts on both sides.
+The platform, the resource's web server and the browser are three processes, over loopback. Each sample is
+taken beside one of the same request without the proxy: what else the machine does counts on both sides.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from prefect_platform.errors import Forbidden, NotFound, Unavailable
 from prefect_platform.server.app.content import headers, isolation
-from prefect_platform.server.app.content.asked import Asked
+from prefect_platform.server.app.content.asked import Asked, Headers
 from prefect_platform.server.app.content.connection import Connection, NoAnswer, connect
 from prefect_platform.server.services import content
 from prefect_platform.server.services.contents import Upstream, Visit
@@ -67,6 +67,13 @@ async def reach(parts: Parts, visit: Visit) -> tuple[Upstream, Connection]:
     if failure is not None and found.address == first.address:
         raise failure
     return found, await connect(found.address)
+
+
+def renewal(parts: Parts, visit: Visit) -> Headers:
+    """The cookie again, where the session got a new term."""
+    if not visit.renewed:
+        return []
+    return [headers.set_cookie(scheme_of(parts), visit.cookie, content.SESSION_SECONDS)]
 
 
 def unanswered(visit: Visit, error: NoAnswer) -> str:

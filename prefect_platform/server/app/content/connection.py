@@ -42,8 +42,8 @@ class Connection:
             self.http.receive_data(await self.reader.read(CHUNK_BYTES))
 
     def close(self) -> None:
-        """What was sent still goes out."""
-        self.writer.close()
+        """At once: what the upstream has not taken by now is not for it."""
+        self.writer.transport.abort()
 
     async def head(self) -> h11.Response | h11.InformationalResponse:
         """The head of the answer; 101 is one, other interim answers are passed over.

@@ -15,10 +15,9 @@ from starlette.types import Message, Receive, Send
 
 from prefect_platform.errors import Forbidden
 from prefect_platform.server.app.content import headers
-from prefect_platform.server.app.content.admission import reach, scheme_of
-from prefect_platform.server.app.content.asked import Asked
+from prefect_platform.server.app.content.admission import reach, renewal, scheme_of
+from prefect_platform.server.app.content.asked import Asked, Headers
 from prefect_platform.server.app.content.connection import Connection, NoAnswer
-from prefect_platform.server.services.content import SESSION_SECONDS
 from prefect_platform.server.services.contents import Visit
 from prefect_platform.server.services.parts import Parts
 
@@ -31,13 +30,11 @@ async def relay(parts: Parts, asked: Asked, visit: Visit, receive: Receive, send
         Forbidden: the visit has ended.
     """
     upstream, connection = await reach(parts, visit)
-    scheme = scheme_of(parts)
     with closing(connection), parts.contents.visiting(visit):
-        sent = headers.to_upstream(asked, upstream, scheme)
+        sent = headers.to_upstream(asked, upstream, scheme_of(parts))
         await _send(connection, h11.Request(method=asked.method, target=asked.target, headers=sent))
-        added = headers.set_cookie(scheme, visit.cookie, SESSION_SECONDS) if visit.renewed else None
         up = asyncio.create_task(_up(receive, connection))
-        down = asyncio.create_task(_down(connection, send, added))
+        down = asyncio.create_task(_down(connection, send, renewal(parts, visit)))
         await _first_of(up, down, visit)
 
 
@@ -79,13 +76,11 @@ async def _send(connection: Connection, event: h11.Event) -> bool:
     return True
 
 
-async def _down(connection: Connection, send: Send, set_cookie: tuple[bytes, bytes] | None) -> None:
+async def _down(connection: Connection, send: Send, added: Headers) -> None:
     head = await connection.head()
     if not isinstance(head, h11.Response) or not 200 <= head.status_code < 600:
         raise NoAnswer(f"answered with status {head.status_code}, which nobody asked for")
-    passed = headers.to_browser(head.headers)
-    if set_cookie is not None:
-        passed.append(set_cookie)
+    passed = [*headers.to_browser(head.headers), *added]
     await send({"type": "http.response.start", "status": head.status_code, "headers": passed})
     while (data := await _piece(connection)) is not None:
         await send(_body(data, more=True))

@@ -20,7 +20,14 @@ from uvicorn.server import ServerState
 
 from prefect_platform.errors import PlatformError, UsageError
 from prefect_platform.server.app.content import headers
-from prefect_platform.server.app.content.admission import admitted, check, reach, scheme_of, unanswered
+from prefect_platform.server.app.content.admission import (
+    admitted,
+    check,
+    reach,
+    renewal,
+    scheme_of,
+    unanswered,
+)
 from prefect_platform.server.app.content.asked import Asked, Headers
 from prefect_platform.server.app.content.connection import (
     CHUNK_BYTES,
@@ -126,13 +133,13 @@ async def _answer(parts: Parts, browser: Browser) -> None:
 async def _pass_on(parts: Parts, browser: Browser, visit: Visit) -> None:
     try:
         upstream, connection = await reach(parts, visit)
-        with closing(connection), parts.contents.visiting(visit):
+        with closing(connection.writer), parts.contents.visiting(visit):
             sent = [*headers.to_upstream(browser.asked, upstream, scheme_of(parts)), *SWITCH]
             head = await _handshake(connection, browser.asked, sent)
             if isinstance(head, h11.Response):
                 await _pass_answer(connection, browser, head)
             else:
-                await _switch(connection, browser, head, visit)
+                await _switch(connection, browser, head, visit, renewal(parts, visit))
     except NoAnswer as error:
         await browser.refuse(502, unanswered(visit, error))
 
@@ -163,9 +170,9 @@ async def _pass_answer(connection: Connection, browser: Browser, head: h11.Respo
 
 
 async def _switch(
-    connection: Connection, browser: Browser, head: h11.InformationalResponse, visit: Visit
+    connection: Connection, browser: Browser, head: h11.InformationalResponse, visit: Visit, added: Headers
 ) -> None:
-    found = [*headers.to_browser(head.headers), *SWITCH]
+    found = [*headers.to_browser(head.headers), *added, *SWITCH]
     await browser.send(h11.InformationalResponse(status_code=101, headers=found, reason=head.reason))
     browser.writer.write(connection.http.trailing_data[0])
     connection.writer.write(browser.http.trailing_data[0])
