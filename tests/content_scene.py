@@ -213,5 +213,19 @@ async def raw_server(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[tuple[str, int]]:
     """Whatever a test wants an upstream to do with a connection, however wrong."""
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    ended = asyncio.Event()
+    ended.set()
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended.clear()
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            pass  # the other side left first
+        finally:
+            writer.close()
+            ended.set()
+
+    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()
+        await ended.wait()

@@ -1,4 +1,4 @@
-"""The contract of what a kind of resource tells the user-content proxy: every kind that is served keeps it."""
+"""The contract of what a kind of resource tells the user-content proxy. Every kind that is served runs it."""
 
 from __future__ import annotations
 

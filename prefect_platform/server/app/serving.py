@@ -72,6 +72,7 @@ class PlatformServer(uvicorn.Server):
                 ws=Upgrade,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,  # who asks is who is connected, not who they say
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
