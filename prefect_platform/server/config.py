@@ -13,6 +13,8 @@ from prefect_platform.errors import UsageError
 from prefect_platform.wire.git import LOOPBACK
 
 PREFIX = "PREFECT_PLATFORM_"
+_USUAL = (("http", 80), ("https", 443))
+"""Ports that browsers leave out."""
 _DOMAIN = re.compile(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9][0-9]{0,4})?")
 DATABASE_FILE = "platform.db"
 """In the data directory, where no other database is named."""
@@ -141,12 +143,11 @@ class ServerConfig:
     @property
     def content_netloc(self) -> str:
         """Content domain with the port that browsers see: the platform's own, unless one is given."""
-        port = urlsplit(self.public_url).port
-        return (
-            self.content_domain
-            if ":" in self.content_domain or port is None
-            else f"{self.content_domain}:{port}"
-        )
+        parts = urlsplit(self.public_url)
+        port = parts.port if self.url else self.port
+        if ":" in self.content_domain or port is None or (parts.scheme, port) in _USUAL:
+            return self.content_domain
+        return f"{self.content_domain}:{port}"
 
     def content_url(self, label: str) -> str:
         """Origin of the content of one resource."""
@@ -201,7 +202,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
     data_dir = given.path("DATA_DIR")
     if data_dir is None:
         raise UsageError(f"{PREFIX}DATA_DIR is not set: name the directory that holds the platform's data.")
-    url = given.text("PUBLIC_URL")
+    url = _public_url(given.text("PUBLIC_URL"))
     return ServerConfig(
         data_dir=data_dir,
         host=given.text("HOST", "127.0.0.1"),
@@ -227,6 +228,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             default_memory_bytes=given.some("DEFAULT_MEMORY_BYTES", 1 << 30),
         ),
     )
+
+
+def _public_url(url: str) -> str:
+    try:
+        urlsplit(url).port  # noqa: B018 - asking for it is what checks it
+    except ValueError as error:
+        raise UsageError(f"{PREFIX}PUBLIC_URL is {url!r}: {error}.") from error
+    return url
 
 
 def _content_domain(domain: str, url: str) -> str:

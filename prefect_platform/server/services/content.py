@@ -71,7 +71,7 @@ async def link(session: AsyncSession, parts: Parts, caller: Caller, label: str) 
 
 def _check_domain(parts: Parts) -> None:
     config = parts.config
-    host = urlsplit(config.public_url).hostname or ""
+    host = (urlsplit(config.url).hostname or "") if config.url else config.host.strip("[]")
     if config.content_domain.partition(":")[0] == "localhost" and not projects.is_loopback(host):
         raise Conflict(
             f"The platform is at {config.public_url}, but resources are served below `localhost`, which is "

@@ -68,6 +68,11 @@ def test_the_port_is_the_platforms_or_given() -> None:
     mapped = config(url="http://127.0.0.1:9000")
     assert mapped.content_url(LABEL) == f"http://{LABEL}.localhost:9000"
     assert label_of(f"{LABEL}.localhost:9000", mapped) == label_of(f"{LABEL}.localhost:4280", mapped) == LABEL
+    for usual in (config(port=80), config(url="https://127.0.0.1:443")):
+        assert usual.content_netloc == "localhost"
+        assert label_of(f"{LABEL}.localhost", usual) == LABEL
+    for host in ("::1", "[::1]", "::"):
+        assert config(host=host).content_url(LABEL) == f"http://{LABEL}.localhost:4280"
     given = config(url="https://p.example.org", content_domain="c.example.net:8443")
     assert given.content_url(LABEL) == f"https://{LABEL}.c.example.net:8443"
 
@@ -90,6 +95,11 @@ def test_the_port_is_the_platforms_or_given() -> None:
 def test_a_domain_that_is_none_is_refused(domain: str) -> None:
     with pytest.raises(UsageError, match="PREFECT_PLATFORM_CONTENT_DOMAIN"):
         from_environment({"PREFECT_PLATFORM_DATA_DIR": "/x", "PREFECT_PLATFORM_CONTENT_DOMAIN": domain})
+
+
+def test_a_public_url_without_a_port_that_is_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="PREFECT_PLATFORM_PUBLIC_URL"):
+        from_environment({"PREFECT_PLATFORM_DATA_DIR": "/x", "PREFECT_PLATFORM_PUBLIC_URL": "https://p:x"})
 
 
 @pytest.mark.parametrize("domain", ["example.org", "platform.example.org", "Example.ORG:8443"])
