@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, UserRow
+from prefect_platform.server.services import tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import RegisterRequest
@@ -82,3 +83,10 @@ def sha256(data: bytes) -> str:
 async def pieces(data: bytes, size: int = 1 << 16) -> AsyncIterator[bytes]:
     for start in range(0, len(data), size):
         yield data[start : start + size]
+
+
+async def token_of(parts: Parts, secret: str) -> str:
+    """Id of a token."""
+    caller = await tokens.resolve(parts, secret)
+    assert caller is not None
+    return caller.token_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from prefect_platform.errors import UsageError
 from prefect_platform.wire.git import LOOPBACK
 
 PREFIX = "PREFECT_PLATFORM_"
+_USUAL = (("http", 80), ("https", 443))
+"""Ports that browsers leave out."""
+_DOMAIN = re.compile(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9][0-9]{0,4})?")
 DATABASE_FILE = "platform.db"
 """In the data directory, where no other database is named."""
 RESULTS_DIRECTORY = "stored-results"
@@ -116,6 +120,9 @@ class ServerConfig:
     """Values of the Host header that are answered, beside the loopback names with our port."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of web pages that may call, beside our own."""
+    content_domain: str = "localhost"
+    """Where users' own web servers are served, each at a host of its own below this name: a wildcard domain
+    (`content.example.org`, with its port if that is not the platform's) that serves nothing else."""
     orchestrator: OrchestratorSettings = field(default_factory=OrchestratorSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     logs: LogSettings = field(default_factory=LogSettings)
@@ -132,6 +139,19 @@ class ServerConfig:
     @property
     def public_url(self) -> str:
         return self.url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def content_netloc(self) -> str:
+        """Content domain with the port that browsers see: the platform's own, unless one is given."""
+        parts = urlsplit(self.public_url)
+        port = parts.port if self.url else self.port
+        if ":" in self.content_domain or port is None or (parts.scheme, port) in _USUAL:
+            return self.content_domain
+        return f"{self.content_domain}:{port}"
+
+    def content_url(self, label: str) -> str:
+        """Origin of the content of one resource."""
+        return f"{urlsplit(self.public_url).scheme}://{label}.{self.content_netloc}"
 
     @property
     def database(self) -> str:
@@ -182,11 +202,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
     data_dir = given.path("DATA_DIR")
     if data_dir is None:
         raise UsageError(f"{PREFIX}DATA_DIR is not set: name the directory that holds the platform's data.")
+    url = _public_url(given.text("PUBLIC_URL"))
     return ServerConfig(
         data_dir=data_dir,
         host=given.text("HOST", "127.0.0.1"),
         port=given.whole("PORT", 4280),
-        url=given.text("PUBLIC_URL"),
+        url=url,
         database_url=given.text("DATABASE_URL"),
         keyring=given.path("KEYRING"),
         backend=given.text("BACKEND", "local"),
@@ -194,6 +215,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         local_repositories=given.yes("LOCAL_REPOSITORIES"),
         allowed_hosts=given.several("ALLOWED_HOSTS"),
         allowed_origins=given.several("ALLOWED_ORIGINS"),
+        content_domain=_content_domain(given.text("CONTENT_DOMAIN", "localhost"), url),
         orchestrator=_orchestrator(given),
         limits=_limits(given),
         environments=EnvironmentSettings(
@@ -206,6 +228,32 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             default_memory_bytes=given.some("DEFAULT_MEMORY_BYTES", 1 << 30),
         ),
     )
+
+
+def _public_url(url: str) -> str:
+    try:
+        urlsplit(url).port  # noqa: B018 - asking for it is what checks it
+    except ValueError as error:
+        raise UsageError(f"{PREFIX}PUBLIC_URL is {url!r}: {error}.") from error
+    return url
+
+
+def _content_domain(domain: str, url: str) -> str:
+    """Checked: users' pages could set cookies for a platform that lies in their own domain."""
+    domain = domain.lower()
+    name = domain.partition(":")[0]
+    if not _DOMAIN.fullmatch(domain) or name.rpartition(".")[2].isdigit():
+        raise UsageError(
+            f"{PREFIX}CONTENT_DOMAIN is {domain!r}: expected a domain such as content.example.org, without "
+            "scheme, path or `*.`."
+        )
+    ours = urlsplit(url).hostname or ""
+    if name != "localhost" and f".{ours}".endswith(f".{name}"):
+        raise UsageError(
+            f"{PREFIX}CONTENT_DOMAIN is {domain!r}, and the platform itself is at {ours!r} inside it: users' "
+            "pages need a domain in which nothing else is."
+        )
+    return domain
 
 
 def _orchestrator(given: _Variables) -> OrchestratorSettings:

@@ -1,4 +1,4 @@
-"""`create_app`: routes, and around them problems, the guard and kept answers, from outside in."""
+"""`create_app`: routes, and around them content, problems, guard and kept answers, from outside in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from prefect_platform._version import __version__
 from prefect_platform.backends.base import Backend
 from prefect_platform.server.app import openapi
 from prefect_platform.server.app.composition import Given, lifespan
+from prefect_platform.server.app.content.entrance import Entrance
 from prefect_platform.server.app.guard import Guard
 from prefect_platform.server.app.kept_answers import KeptAnswers
 from prefect_platform.server.app.problems import Problems, refuse_http, refuse_invalid
@@ -51,6 +52,7 @@ def create_app(
     app.add_middleware(KeptAnswers)
     app.add_middleware(Guard, config=config)
     app.add_middleware(Problems)
+    app.add_middleware(Entrance, config=config)
     for router in OPEN_ROUTERS:
         app.include_router(router)
     for router in ROUTERS:

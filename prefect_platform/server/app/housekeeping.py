@@ -1,5 +1,5 @@
 """What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old
-kept answers."""
+kept answers, sign-ins that are over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from prefect_platform.server.services import bundles, idempotency, registration, results
+from prefect_platform.server.services import bundles, content, idempotency, registration, results
 from prefect_platform.server.services.parts import Parts
 
 FIRST_SECONDS = 60.0
@@ -20,14 +20,18 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def housekeeping(parts: Parts) -> AsyncIterator[None]:
-    """Sweep in the background while the block runs."""
-    task = asyncio.create_task(_sweep_forever(parts), name="housekeeping")
+    """Sweep, and end visits, in the background while the block runs."""
+    tasks = [
+        asyncio.create_task(_sweep_forever(parts), name="housekeeping"),
+        asyncio.create_task(content.watch(parts), name="visits"),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def _sweep_forever(parts: Parts) -> None:
@@ -47,8 +51,9 @@ async def sweep(parts: Parts) -> None:
     unused = await bundles.reap(parts)
     forgotten = await results.reap(parts)
     answers = await idempotency.sweep(parts)
-    if versions or unused or forgotten or answers:
+    visits = await content.sweep(parts)
+    if versions or unused or forgotten or answers or visits:
         _log.info(
-            "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers",
-            versions, unused, forgotten, answers,
+            "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers, %d sign-ins",
+            versions, unused, forgotten, answers, visits,
         )  # fmt: skip

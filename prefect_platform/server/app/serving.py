@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from prefect_platform.errors import Conflict
 from prefect_platform.server.app.application import create_app
 from prefect_platform.server.app.composition import private_directory, private_file
+from prefect_platform.server.app.content.upgrade import Upgrade
 from prefect_platform.server.config import ServerConfig
 
 GRACE_SECONDS = 1
@@ -67,9 +68,11 @@ class PlatformServer(uvicorn.Server):
                 app,
                 loop="asyncio",
                 lifespan="off",
-                ws="none",
+                http="h11",
+                ws=Upgrade,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,  # who asks is who is connected, not who they say
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,

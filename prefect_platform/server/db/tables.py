@@ -421,3 +421,28 @@ class IdempotencyRow(Base):
     body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
+
+
+class ContentTicketRow(Base):
+    """A link to the content of a resource, good for one use; as the SHA-256 of its secret."""
+
+    __tablename__ = "content_tickets"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(String(63))
+    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    """The token of the user who asked for the link: what ends with it ends here."""
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    __table_args__ = (Index("ix_content_tickets_expires_at", "expires_at"),)
+
+
+class ContentSessionRow(Base):
+    """A browser that is signed in to the content of one resource; as the SHA-256 of its cookie."""
+
+    __tablename__ = "content_sessions"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(String(63))
+    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (Index("ix_content_sessions_expires_at", "expires_at"),)

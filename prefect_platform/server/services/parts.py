@@ -14,6 +14,7 @@ from prefect_platform.server.services import catalogue
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.catalogue import Catalogue
 from prefect_platform.server.services.clock import Clock
+from prefect_platform.server.services.contents import Contents
 from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
@@ -116,3 +117,5 @@ class Parts:
     """Who watches which log, and what appends need to know; kept by `services.logs`."""
     log_masks: LogMasks = field(default_factory=LogMasks)
     """Which secrets to look for in which log; told by claims, used by `services.log_masking`."""
+    contents: Contents = field(default_factory=Contents)
+    """Users' own web servers and who visits them; kept by `services.content`."""

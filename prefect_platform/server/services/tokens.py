@@ -61,6 +61,14 @@ async def resolve(parts: Parts, secret: str) -> Caller | None:
     return _remember(parts, key, found[0], found[1])
 
 
+async def standing(session: AsyncSession, parts: Parts, token_id: str) -> Caller | None:
+    """Whose token this is, while it is good: for what lives no longer than the token that made it."""
+    token = await session.get(TokenRow, token_id)
+    if token is None or token.revoked_at is not None or _over(token.expires_at, parts):
+        return None
+    return _caller(token, await session.get(UserRow, token.user_id) if token.user_id else None)
+
+
 def _over(expires_at: datetime | None, parts: Parts) -> bool:
     return expires_at is not None and expires_at <= parts.clock.now()
 
@@ -198,6 +206,7 @@ async def revoke(parts: Parts, caller: Caller, token_id: str) -> None:
             raise NotFound(f"You have no token {token_id!r}: see `GET /api/v1/tokens`.")
         row.revoked_at = row.revoked_at or parts.clock.now()
     parts.known_callers.pop(row.hash, None)
+    parts.contents.forget()
 
 
 async def me(parts: Parts, caller: Caller) -> Me:

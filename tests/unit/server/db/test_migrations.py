@@ -24,6 +24,7 @@ FROZEN = {
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
     "v0003_resources.py": "ccf7a56e9188862ba9e05072a9d305661d618a8d2d668386733f18e2bed10cbc",
     "v0005_usage.py": "e57e1806c7e00d9cf327563a9eaf9eac81aed1a63b9997d6afdc37d72a34007f",
+    "v0008_content.py": "30caa260f44eb134f91740b9920633854c696541124b22b1df00aea4448c8222",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
