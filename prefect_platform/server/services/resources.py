@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, Forbidden, NotFound, foreign
-from prefect_platform.names import nearest, new_id
+from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, ResourceRow, UserRow, WorkloadRow
 from prefect_platform.server.services import projects, resource_views
 from prefect_platform.server.services.callers import Caller
@@ -40,9 +40,10 @@ async def create(parts: Parts, caller: Caller, project_name: str, request: Resou
     try:
         async with parts.database.session() as session:
             project = await projects.member(session, caller, project_name)
-            spec = await kind_of(request.kind).check(session, parts, project, request.spec)
+            kind = kind_of(request.kind)
+            spec = await kind.check(session, parts, project, request.spec)
             row = ResourceRow(
-                id=new_id("rs"),
+                id=await kind.identity(session, parts, project, request.name),
                 project_id=project.id,
                 kind=request.kind.value,
                 name=request.name,
