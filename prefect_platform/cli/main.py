@@ -21,7 +21,7 @@ from prefect_platform.cli.commands import Root
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Start, stop, see and delete agents and other resources."),
         "size": ("size", "Show the sizes that runs can ask for."),
-        "agent": ("agent", "Make and list agents, or be one."),
+        "agent": ("agent", "Make, see, stop and delete agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
         "project": ("project", "List and create projects."),
         "token": ("token", "Create, list and revoke your tokens."),

@@ -116,7 +116,7 @@ def shown(standing: Standing) -> str:
     ]  # fmt: skip
     if standing.problem is not None:
         return "\n\n".join([*sections, standing.problem])
-    agents = [_agent(one, standing.kept.get(one.name)) for one in standing.agents]
+    agents = [agent_row(one, standing.kept.get(one.name)) for one in standing.agents]
     sections.append(output.table(("agent", "state", "seen", "problem"), agents, nothing="No agents."))
     runs = [
         (r.name, r.flow_name, r.status and r.status.value, output.between(r.created_at, None), r.id)
@@ -134,7 +134,8 @@ def down(resource: Resource) -> bool:
     return state.target == "running" and state.status in ("waiting", "failed")
 
 
-def _agent(agent: Agent, kept: Resource | None) -> tuple[str, str, str, str | None]:
+def agent_row(agent: Agent, kept: Resource | None) -> tuple[str, str, str, str | None]:
+    """Name, state, when it was seen, and what is wrong."""
     said = agent.report.problem if agent.report else None
     if kept is None:
         return agent.name, "by hand", output.ago(agent.last_seen_at), said

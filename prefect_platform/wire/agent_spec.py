@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -33,11 +34,10 @@ def _queue(said: Any) -> Any:
 
 def _unlike(queues: list[QueueSpec]) -> list[QueueSpec]:
     """Names and priorities are given once each: Prefect would put one of two behind the other."""
-    for what, given in (
-        ("queue", [queue.name for queue in queues]),
-        ("priority", [queue.priority for queue in queues if queue.priority is not None]),
-    ):
-        twice = next((one for one in given if given.count(one) > 1), None)
+    names: Counter[Any] = Counter(queue.name for queue in queues)
+    priorities: Counter[Any] = Counter(queue.priority for queue in queues if queue.priority is not None)
+    for what, given in (("queue", names), ("priority", priorities)):
+        twice = next((one for one, times in given.items() if times > 1), None)
         if twice is not None:
             raise ValueError(f"{what} {twice!r} is given twice")
     return queues

@@ -51,9 +51,7 @@ class _Words(NamedTuple):
     again: str
 
 
-RUN = _Words(
-    "The run", "register the flow with more memory", " Start the run again if that was not meant."
-)
+RUN = _Words("The run", "register the flow with more memory", " Start the run again if that was not meant.")
 PROGRAM = _Words("It", "give it more memory_bytes in its spec", "")
 
 

@@ -50,9 +50,7 @@ class Facts:
     """Its process lives, and does nothing any more."""
 
 
-def facts_of(
-    row: ResourceRow, workload: WorkloadRow | None, now: datetime, *, hangs: bool = False
-) -> Facts:
+def facts_of(row: ResourceRow, workload: WorkloadRow | None, now: datetime, *, hangs: bool = False) -> Facts:
     is_open = workload is not None and Status(workload.status) not in FINAL
     return Facts(
         target=ResourceTarget(row.target),
@@ -123,9 +121,7 @@ def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool,
 def _asked_for(workload: WorkloadRow | None) -> bool:
     """Somebody wanted this start to end, but not the resource to be stopped: the whole platform was."""
     return (
-        workload is not None
-        and workload.cancel_requested_by is not None
-        and workload.cancel_reason != HANGS
+        workload is not None and workload.cancel_requested_by is not None and workload.cancel_reason != HANGS
     )
 
 

@@ -27,7 +27,6 @@ from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
 from prefect_platform.wire.tokens import TokenKind
 
-
 BY_HAND_SECONDS = 15.0
 """An agent that was seen since is running somewhere: it reports every few seconds."""
 
