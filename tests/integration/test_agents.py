@@ -151,7 +151,9 @@ def test_a_killed_launcher_is_followed_by_another_agent(platform: Embedded) -> N
         lambda: [p for p in taking.agent_processes(platform, "local") if p.pid != before.pid], 60, "another"
     )
     assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
-    assert "launcher ended by signal 9 (SIGKILL)" in (client.resources.get("default", AGENT, "local").state.reason or "")
+    assert "launcher ended by signal 9 (SIGKILL)" in (
+        client.resources.get("default", AGENT, "local").state.reason or ""
+    )
 
 
 def test_one_by_hand_works_beside_those_of_the_platform(platform: Embedded, tmp_path: Path) -> None:
