@@ -134,7 +134,7 @@ def test_a_second_one_says_that_the_first_runs(platform: Embedded) -> None:
 
 @pytest.mark.parametrize("name", ["platform", "prefect"])
 def test_a_killed_part_comes_back_where_it_was(platform: Embedded, name: str) -> None:
-    before = platform.state["parts"][name]
+    before, agent = platform.state["parts"][name], agent_process(platform)
     os.kill(before["pid"], signal.SIGKILL)
 
     def back() -> bool:
@@ -145,6 +145,7 @@ def test_a_killed_part_comes_back_where_it_was(platform: Embedded, name: str) ->
     assert f"{name} ended (signal 9, SIGKILL); starting it again." in platform.output
     assert platform.state["parts"][name]["restarts"] == before["restarts"] + 1
     until(lambda: command(platform, "doctor").returncode == 0, 60, "everything to answer again")
+    assert agent_process(platform) == agent, "it goes on"
 
 
 def test_a_killed_agent_comes_back_and_no_run_is_lost(platform: Embedded) -> None:

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 STOP_REASONS = {"stopped": "it was stopped", "deleted": "it was deleted", "running": "it is restarted"}
 
+MOST_MOVES = 3
+"""Of one resource in one round: others wait for theirs."""
+
 
 class Keeper:
     """Keeps every resource as it is wanted."""
@@ -37,12 +40,17 @@ class Keeper:
         await self._hangs.look()
         for resource_id in await self._due():
             try:
-                project_id = await self._move(resource_id)
+                await self._move_on(resource_id)
             except Exception:  # the others go on
                 logger.exception("Resource %s could not be moved on; again in a moment", resource_id)
-            else:
-                if project_id is not None:
-                    workloads.tell(self._parts, project_id)
+
+    async def _move_on(self, resource_id: str) -> None:
+        """As far as it goes: the end of one start is written down, and the next begins."""
+        for _ in range(MOST_MOVES):
+            project_id = await self._move(resource_id)
+            if project_id is None:
+                return
+            workloads.tell(self._parts, project_id)
 
     async def _due(self) -> list[str]:
         """Resources for which something is to be done, by what a reader sees."""

@@ -20,7 +20,7 @@ _ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .*)?$")
 """What ends a traceback: there the name may be any."""
 _TRACEBACK = ("Traceback (most recent call last):", '  File "')
 _MISSING_MODULE = re.compile(r"No module named '([^']+)'")
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,9 @@ def _signalled(ending: Ending, words: _Words) -> str:
 
 def _advice(name: str, ending: Ending, words: _Words) -> str:
     if name == "SIGKILL":
-        declared = f"{ending.memory_bytes / GIB:.1f} GiB"
-        peak = f", it had used {ending.peak_memory_bytes / GIB:.1f}" if ending.peak_memory_bytes else ""
+        form, unit = ("{:.1f} GiB", GIB) if ending.memory_bytes >= GIB else ("{:.0f} MiB", MIB)
+        declared, used = form.format(ending.memory_bytes / unit), ending.peak_memory_bytes
+        peak = f", it had used {form.format(used / unit).split()[0]}" if used else ""
         return (
             f", not by the platform: usually the kernel, out of memory (declared {declared}{peak}). "
             f"See the kernel's log (dmesg), or {words.more_memory}."

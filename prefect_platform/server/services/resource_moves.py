@@ -14,7 +14,7 @@ from prefect_platform.wire.resources import ResourceStatus, ResourceTarget
 from prefect_platform.wire.runs import FINAL, Status, Target
 
 STEADY_SECONDS = 5.0
-"""Whoever has run so long is no failure at its end: the next pause is the shortest again."""
+"""Whoever has run so long is no failure at its end: it is started again at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 HANGS_SECONDS = 60.0
 HANGS = f"it had not reported for {HANGS_SECONDS:g} s, though its process lived"
@@ -115,7 +115,7 @@ def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool,
     steady = workload is not None and _seconds(workload) >= STEADY_SECONDS
     row.failures = 0 if steady else row.failures + 1
     row.restarts += 1
-    row.next_start_at = now + pause(row.failures - 1 if row.failures else 0)
+    row.next_start_at = now + (pause(row.failures - 1) if row.failures else timedelta(0))
 
 
 def _asked_for(workload: WorkloadRow | None) -> bool:

@@ -211,8 +211,9 @@ async def test_one_that_hangs_is_ended_and_started_again_with_the_reason(stage: 
     )  # fmt: skip
     await keeper.round()
     state = (await show(stage)).state
-    assert (state.status, state.restarts) == (ResourceStatus.WAITING, 1)
-    assert state.reason == ("It had not reported for 60 s, though its process lived, and was ended.")
+    assert (state.status, state.restarts) == (ResourceStatus.QUEUED, 1)
+    assert state.workload_id != workload
+    assert state.reason == "It had not reported for 60 s, though its process lived, and was ended."
 
 
 async def test_nobody_hangs_because_the_platform_stood_still(stage: Scene) -> None:
