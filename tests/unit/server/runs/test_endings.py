@@ -111,7 +111,8 @@ def test_a_program_that_was_out_of_memory_is_given_more_in_its_spec() -> None:
     )
     assert said == (
         "It was killed by SIGKILL, not by the platform: usually the kernel, out of memory "
-        "(declared 256 MiB, it had used 300). See the kernel's log (dmesg), or give it more memory_bytes in its spec."
+        "(declared 256 MiB, it had used 300). See the kernel's log (dmesg), "
+        "or give it more memory_bytes in its spec."
     )
     said = of_program(Ending(signal=signal.SIGTERM, ran=True))
     assert said == "It was killed by SIGTERM, sent by something other than the platform."
