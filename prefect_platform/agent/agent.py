@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import prefect
 from prefect_platform._version import __version__
 from prefect_platform.agent.adoption import Adoption
 from prefect_platform.agent.cancellation import Cancellation
+from prefect_platform.agent.histogram import Histogram
 from prefect_platform.agent.outbox import Outbox
 from prefect_platform.agent.pickup import Pickup, Pool
 from prefect_platform.agent.platform import Platform
@@ -44,6 +45,8 @@ PRESENCE_SECONDS = 25.0
 """Prefect shows queues and deployments as not ready after a minute without a worker's poll."""
 WORK_WAIT_SECONDS = 25.0
 _LONGEST_PAUSE = 5.0
+_LONGEST_START_PAUSE = 1.0
+"""Whoever starts a platform waits for this agent, and it for a Prefect that is just starting."""
 
 
 class PlatformAgent:
@@ -75,6 +78,11 @@ class PlatformAgent:
         self.problems = Problems()
         self.bell = Bell()
         self.running = Running()
+        self._started_at = datetime.now(UTC)
+        self._agreed_at: datetime | None = None
+        self._start_ups = Histogram()
+        self.let_in = anyio.Event()
+        """Set once Prefect has taken our credentials and has the pool."""
         self.ready = anyio.Event()
         """Set once the pool is served and Prefect was looked at for the first time."""
 
@@ -99,6 +107,8 @@ class PlatformAgent:
             pool = await self._insist("platform", self._platform.work_pool)
             self._check_pool(pool.name)
             pool_id = await self._insist("prefect", lambda: api.serve_pool(pool.name, pool.base_job_template))
+            await self._insist("prefect", lambda: api.keep_queues(pool.name, pool.queues))
+            self.let_in.set()
             keep_results = partial(self._keep_results, results, pool.results_block, agent.project)
             await keep_results()
             served = Pool(pool.name, self._queues)
@@ -152,7 +162,7 @@ class PlatformAgent:
             except Unavailable as error:
                 self.problems.open(subject, error.message)
                 await anyio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, 2 * pause)
+                pause = min(_LONGEST_START_PAUSE, 2 * pause)
             else:
                 self.problems.close(subject)
                 return answer
@@ -220,6 +230,7 @@ class PlatformAgent:
     def _act_on(self, work: Work) -> None:
         self._outbox.take(work.unsettled, work.open)
         for seconds in self.running.now(work):
+            self._start_ups.add(seconds)
             if self._pickup is not None:
                 self._pickup.start_up.saw(seconds)
         if work.cancel:
@@ -244,6 +255,7 @@ class PlatformAgent:
                 self._act_on(work)
                 await self._cancellation.sweep(self._pool_name)
                 await adoption.sweep(self._pool_name)
+                self._agreed_at = datetime.now(UTC)
             await anyio.sleep(self._sweep_seconds)
 
     async def _keep_doing(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -276,6 +288,9 @@ class PlatformAgent:
             version=__version__,
             prefect_version=prefect.__version__,
             work_pool=self._pool_name,
+            started_at=self._started_at,
+            last_agreed_at=self._agreed_at,
+            pickup_seconds=self._start_ups.buckets(),
             last_poll_at=pickup.last_poll_at if pickup else None,
             last_pickup_at=pickup.last_pickup_at if pickup else None,
             problem=self.problems.sentence(),

@@ -7,14 +7,17 @@ what became of the proposal. The HTTP code says nothing about that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from prefect_platform.agent.flow_run import FlowRun, State, read_flow_run, read_state
 from prefect_platform.agent.prefect_http import PrefectHttp
 from prefect_platform.errors import Conflict, NotFound, UsageError
 from prefect_platform.names import WORKER_TYPE
+from prefect_platform.wire.agents import WorkQueue
 
 _PAGE = 200
 """Most items that Prefect gives in one answer."""
@@ -197,6 +200,24 @@ class PrefectApi:
         if pool["base_job_template"] != template:
             await self._http.call("PATCH", f"/work_pools/{name}", {"base_job_template": dict(template)})
         return str(pool["id"])
+
+    async def keep_queues(self, pool: str, queues: Sequence[WorkQueue]) -> None:
+        """Make those of the queues that there are not, and bring the others up to date, each once."""
+        if not queues:
+            return
+        found = await self._http.call("POST", f"/work_pools/{pool}/queues/filter", {"limit": _PAGE})
+        known = {item["name"]: item for item in found}
+        for queue in queues:
+            wanted = queue.model_dump(include={"priority", "concurrency_limit"}, exclude_none=True)
+            if queue.name not in known:
+                await self._make_queue(pool, {"name": queue.name, **wanted})
+            elif changed := {key: value for key, value in wanted.items() if known[queue.name][key] != value}:
+                path = f"/work_pools/{pool}/queues/{quote(queue.name, safe='')}"
+                await self._http.call("PATCH", path, changed)
+
+    async def _make_queue(self, pool: str, body: Mapping[str, Any]) -> None:
+        with suppress(Conflict):  # another agent was faster
+            await self._http.call("POST", f"/work_pools/{pool}/queues", body)
 
     async def _pool(self, name: str) -> dict[str, Any] | None:
         try:

@@ -72,9 +72,8 @@ async def _serve(platform: Platform, queues: Sequence[str], limit: int | None) -
     from prefect_platform.agent.worker import PlatformWorker
 
     pool, name = await _identity(platform)
-    worker = PlatformWorker(
-        work_pool_name=pool.name, name=name, work_queues=list(queues) or None, limit=limit
-    )
+    served = list(queues) or [queue.name for queue in pool.queues]
+    worker = PlatformWorker(work_pool_name=pool.name, name=name, work_queues=served or None, limit=limit)
     worker.platform = platform
     await worker.start(printer=log.info)
 

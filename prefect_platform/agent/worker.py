@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("prefect_platform.agent")
 
+_WAITED_OUT = frozenset({401, 403, 408, 429})
+"""Refusals that somebody may take back: a key that is to be renewed, a limit on calls."""
+
 
 class PlatformJobConfiguration(BaseJobConfiguration):
     """What a deployment says to the platform: ids, names and sizes, never a secret."""
@@ -61,12 +64,14 @@ class PlatformWorker(BaseWorker[PlatformJobConfiguration, BaseVariables, Platfor
     async def start(
         self, run_once: bool = False, with_healthcheck: bool = False, printer: Callable[..., None] = print
     ) -> None:
-        """Serve the pool until cancelled; with `run_once`, take what is due now and return."""
+        """Serve the pool until cancelled; with `run_once`, take what is due now and return.
+
+        Prefect's own part, which ends at the first refusal, begins once Prefect has let the agent in.
+        """
         self.agent = agent = self._make_agent()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(agent.serve)
-            if run_once:
-                await agent.ready.wait()
+            await (agent.ready if run_once else agent.let_in).wait()
             await super().start(run_once, with_healthcheck, printer)
             if run_once:
                 await agent.idle()
@@ -101,7 +106,7 @@ class PlatformWorker(BaseWorker[PlatformJobConfiguration, BaseVariables, Platfor
         except httpx.TransportError as error:
             log.warning("No heartbeat: Prefect does not answer (%s).", error or type(error).__name__)
         except httpx.HTTPStatusError as error:
-            if error.response.status_code < 500:
+            if error.response.status_code not in _WAITED_OUT and error.response.status_code < 500:
                 raise
             log.warning("No heartbeat: Prefect answers %s.", error.response.status_code)
 

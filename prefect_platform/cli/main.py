@@ -22,7 +22,7 @@ from prefect_platform.cli.commands import Root
         "resource": ("resource", "Agents and other resources: recipes, starts, stops, logs."),
         "size": ("size", "Show the sizes that runs can ask for."),
         "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
-        "agent": ("agent", "Make and list agents, or be one."),
+        "agent": ("agent", "Make, see, stop and delete agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
         "project": ("project", "List and create projects."),
         "token": ("token", "Create, list and revoke your tokens."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state
 from prefect_platform.client.settings import connect
 from prefect_platform.errors import PlatformError
+from prefect_platform.wire.resources import ResourceKind
 
 if TYPE_CHECKING:
     from prefect_platform.wire.agents import Agent
+    from prefect_platform.wire.resources import Resource
     from prefect_platform.wire.runs import Run
 
 _OPEN = ("running", "starting", "provisioning", "queued")
@@ -38,11 +40,14 @@ class Standing:
     problem: str | None
     """Why the platform could not be asked."""
     agents: Sequence[Agent] = ()
+    kept: Mapping[str, Resource] = field(default_factory=dict)
+    """By name: agents that the platform starts, and how they are."""
     runs: Sequence[Run] = field(default=())
 
     @property
     def sound(self) -> bool:
-        return self.problem is None and all(part.running for part in self.parts)
+        up = all(part.running for part in self.parts)
+        return self.problem is None and up and not any(map(down, self.kept.values()))
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -51,6 +56,7 @@ class Standing:
             "problem": self.problem,
             "parts": [asdict(part) for part in self.parts],
             "agents": list(self.agents),
+            "kept_agents": list(self.kept.values()),
             "open_runs": list(self.runs),
         }
 
@@ -61,12 +67,14 @@ def look(places: Places) -> Standing:
     try:
         with connect() as client:
             agents = client.agents.list(client.project)
+            kept = client.resources.list(client.project, ResourceKind.PREFECT_AGENT)
             runs = [
                 run
                 for status in _OPEN
                 for run in client.runs.list(client.project, status=status, limit=_RUNS).items
             ]
-            return Standing(parts, client.url, None, agents, runs)
+            by_name = {one.name: one for one in kept}
+            return Standing(parts, client.url, None, agents, by_name, runs)
     except PlatformError as error:
         return Standing(parts, None, error.message)
 
@@ -108,8 +116,8 @@ def shown(standing: Standing) -> str:
     ]  # fmt: skip
     if standing.problem is not None:
         return "\n\n".join([*sections, standing.problem])
-    agents = [(a.name, output.ago(a.last_seen_at), a.report and a.report.problem) for a in standing.agents]
-    sections.append(output.table(("agent", "seen", "problem"), agents, nothing="No agents."))
+    agents = [agent_row(one, standing.kept.get(one.name)) for one in standing.agents]
+    sections.append(output.table(("agent", "state", "seen", "problem"), agents, nothing="No agents."))
     runs = [
         (r.name, r.flow_name, r.status and r.status.value, output.between(r.created_at, None), r.id)
         for r in standing.runs
@@ -118,3 +126,20 @@ def shown(standing: Standing) -> str:
         output.table(("open run", "flow", "status", "since", "id"), runs, nothing="No open runs.")
     )
     return "\n\n".join(sections)
+
+
+def down(resource: Resource) -> bool:
+    """Whether it is wanted running and is not, nor on its way."""
+    state = resource.state
+    return state.target == "running" and state.status in ("waiting", "failed")
+
+
+def agent_row(agent: Agent, kept: Resource | None) -> tuple[str, str, str, str | None]:
+    """Name, state, when it was seen, and what is wrong."""
+    said = agent.report.problem if agent.report else None
+    if kept is None:
+        return agent.name, "by hand", output.ago(agent.last_seen_at), said
+    why = kept.state.reason if kept.state.status != "running" else None
+    if kept.state.target == "stopped":
+        why = why or f"`prefect-platform agent start {agent.name}` starts it"
+    return agent.name, kept.state.status.value, output.ago(agent.last_seen_at), why or said

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from prefect_platform.client.bodies import body
 from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
-from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
+from prefect_platform.wire.agents import (
+    Agent,
+    AgentCreate,
+    AgentCreated,
+    AgentDetail,
+    AgentReport,
+    WorkPool,
+)
 from prefect_platform.wire.runs import Work
 
 
@@ -22,6 +30,11 @@ class Agents:
 
     def list(self, project: str) -> Sequence[Agent]:
         return self._transport.listing(f"/api/v1/projects/{project}/agents", Agent)
+
+    def get(self, project: str, name: str) -> AgentDetail:
+        """What one agent told last, and what the platform does to keep it."""
+        path = f"/api/v1/projects/{quote(project, safe='')}/agents/{quote(name, safe='')}"
+        return self._transport.call("GET", path, AgentDetail)
 
     def report(self, report: AgentReport) -> Agent:
         """What the calling agent tells of itself."""

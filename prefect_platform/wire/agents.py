@@ -5,10 +5,19 @@ from __future__ import annotations
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, When
+from prefect_platform.wire.resources import Resource
 
 
 class AgentCreate(Request):
     name: Name
+
+
+class LatencyBucket(Request):
+    """How many took so long at most, and longer than the bucket before says."""
+
+    le_seconds: float | None = Field(ge=0)
+    """Upper bound; None in the last bucket, which has none."""
+    count: int = Field(ge=0)
 
 
 class AgentReport(Request):
@@ -17,6 +26,12 @@ class AgentReport(Request):
     version: Label
     prefect_version: Label
     work_pool: Label
+    started_at: When | None = None
+    """When its process began."""
+    last_agreed_at: When | None = None
+    """When it last compared everything that is open with Prefect, and put right what differed."""
+    pickup_seconds: list[LatencyBucket] = Field(default=[], max_length=50)
+    """From picking a run up to its running, of every start since its process began."""
     last_poll_at: When | None = None
     last_pickup_at: When | None = None
     problem: str | None = Field(default=None, max_length=1024)
@@ -36,6 +51,25 @@ class AgentCreated(Agent):
     token: str = Field(repr=False)
 
 
+class AgentDetail(Agent):
+    """An agent with what the platform does for it."""
+
+    resource: Resource | None
+    """None of an agent that somebody runs by hand."""
+    uptime_seconds: float | None
+    """Since its process began, as it told last; None while it does not report."""
+
+
+class WorkQueue(Answer):
+    """A work queue of the platform's pool, as it should be in Prefect."""
+
+    name: Label
+    priority: int | None = Field(default=None, ge=1, le=1_000_000)
+    """1 comes first. None leaves it as it is; a new queue comes last."""
+    concurrency_limit: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Most of its runs that are open at once. None leaves it as it is; a new queue has none."""
+
+
 class WorkPool(Answer):
     """What an agent needs to serve this installation's pool."""
 
@@ -43,3 +77,5 @@ class WorkPool(Answer):
     base_job_template: dict[str, object]
     results_block: str = ""
     """Name of the block document through which runs find the storage of their results."""
+    queues: list[WorkQueue] = []
+    """Queues that the asking agent alone serves; none means all of them."""

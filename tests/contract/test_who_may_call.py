@@ -62,6 +62,7 @@ GET    /capacity                                    UA
 GET    /sizes                                       UAC
 GET    /projects/{project}/agents                   U
 POST   /projects/{project}/agents                   U
+GET    /projects/{project}/agents/{name}            U
 PUT    /agents/self                                 A
 GET    /agents/self/work                            A
 GET    /agents/self/work-pool                       A

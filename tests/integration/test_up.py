@@ -19,10 +19,12 @@ import pytest
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import STOP_SECONDS, Embedded, embedded, launch, until
+from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import FINAL, RunDetail, Status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+AGENT = ResourceKind.PREFECT_AGENT
 WAITS = """
 import pathlib, time
 from prefect import flow
@@ -83,6 +85,24 @@ def alive(part: dict[str, Any]) -> bool:
         return False
 
 
+def agents(platform: Embedded) -> list[psutil.Process]:
+    """The processes of agents of this platform."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            ours = str(platform.data) in process.environ().get("PREFECT_HOME", "")
+            if ours and words[-2:] == ["agent", "run"] and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:  # gone, or somebody else's
+            continue
+    return found
+
+
+def agent_process(platform: Embedded) -> psutil.Process | None:
+    return next(iter(agents(platform)), None)
+
+
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     with embedded(tmp_path_factory.mktemp("up")) as running:
@@ -94,7 +114,9 @@ def test_everything_runs_and_says_where(platform: Embedded) -> None:
         assert url.removesuffix("/api") in platform.output
     status = json.loads(command(platform, "status", "--json").stdout)
     assert status["sound"] is True
-    assert {part["name"] for part in status["parts"]} == {"supervisor", "platform", "prefect", "agent"}
+    assert {part["name"] for part in status["parts"]} == {"supervisor", "platform", "prefect"}
+    (agent,) = status["kept_agents"]
+    assert (agent["name"], agent["state"]["status"]) == ("local", "running")
     doctor = command(platform, "doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert (platform.home / "config" / "prefect-platform" / "profile.json").stat().st_mode & 0o777 == 0o600
@@ -110,9 +132,9 @@ def test_a_second_one_says_that_the_first_runs(platform: Embedded) -> None:
     assert platform.process.poll() is None
 
 
-@pytest.mark.parametrize("name", ["agent", "platform", "prefect"])
+@pytest.mark.parametrize("name", ["platform", "prefect"])
 def test_a_killed_part_comes_back_where_it_was(platform: Embedded, name: str) -> None:
-    before = platform.state["parts"][name]
+    before, agent = platform.state["parts"][name], agent_process(platform)
     os.kill(before["pid"], signal.SIGKILL)
 
     def back() -> bool:
@@ -123,6 +145,47 @@ def test_a_killed_part_comes_back_where_it_was(platform: Embedded, name: str) ->
     assert f"{name} ended (signal 9, SIGKILL); starting it again." in platform.output
     assert platform.state["parts"][name]["restarts"] == before["restarts"] + 1
     until(lambda: command(platform, "doctor").returncode == 0, 60, "everything to answer again")
+    assert agent_process(platform) == agent, "it goes on"
+
+
+def test_a_killed_agent_comes_back_and_no_run_is_lost(platform: Embedded) -> None:
+    before = agent_process(platform)
+    assert before is not None
+    before.kill()
+    until(lambda: (found := agent_process(platform)) and found.pid != before.pid, 30, "another agent")
+    state = platform.client().resources.get("default", AGENT, "local").state
+    assert state.restarts == 1
+    assert "killed by SIGKILL" in (state.reason or "")
+    until(lambda: command(platform, "doctor").returncode == 0, 60, "everything to answer again")
+
+
+def test_who_stopped_the_agent_keeps_it_stopped(tmp_path: Path) -> None:
+    with embedded(tmp_path / "home") as first:
+        assert command(first, "agent", "stop", "local").returncode == 0
+        until(lambda: not agents(first), 30, "the agent to end")
+    with embedded(first.home) as second:
+        assert "local was stopped and stays so" in second.output
+        told = command(second, "status")
+        assert "`prefect-platform agent start local` starts it" in told.stdout
+        assert agents(second) == []
+        assert command(second, "agent", "start", "local").returncode == 0
+        until(lambda: agents(second), 30, "the agent")
+    until(lambda: left(first.home) == [], 10, "nothing to be left")
+
+
+def test_an_agent_of_an_older_version_goes_on_as_the_same_agent(tmp_path: Path) -> None:
+    """`up` made its row by hand, and kept a profile for it."""
+    with embedded(tmp_path / "home") as first:
+        assert command(first, "agent", "delete", "local", "--yes").returncode == 0
+        until(lambda: not first.client().agents.list("default"), 60, "the agent to be gone")
+        older = first.client().agents.create("default", "local")
+    profile = first.data / "agent.json"
+    profile.write_text(json.dumps({"url": first.profile["url"], "token": older.token, "project": "default"}))
+    with embedded(first.home) as second:
+        (only,) = second.client().agents.list("default")
+        assert only.id == older.id == second.client().resources.get("default", AGENT, "local").id
+        assert not profile.exists()
+        assert len(agents(second)) == 1
 
 
 @pytest.fixture
@@ -267,7 +330,7 @@ def test_a_prefect_elsewhere_that_does_not_answer_is_said(tmp_path: Path) -> Non
     platform = launch(tmp_path / "home", environment={"PREFECT_API_URL": "http://127.0.0.1:9/api"})
     try:
         until(lambda: "does not answer; runs start once it does" in platform.output, 60, "the sentence")
-        assert set(platform.state["expected"]) == {"platform", "agent"}
+        assert set(platform.state["expected"]) == {"platform"}
         assert platform.process.poll() is None
     finally:
         assert platform.stop() == 0

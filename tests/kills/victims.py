@@ -11,12 +11,15 @@ import psutil
 
 from prefect_platform.backends.local.place import PID_FILE
 from prefect_platform.backends.local.proc import parse_stat
-from prefect_platform.cli.embedded.parts import AGENT, PLATFORM
+from prefect_platform.cli.embedded.parts import PLATFORM
 from prefect_platform.cli.embedded.process import Process, process
 from prefect_platform.testing.embedded import Embedded
 from tests.kills.writing import Journal
 
-SERVERS = {"server": PLATFORM, "agent": AGENT}
+SERVERS = ("server", "agent")
+"""Parts that serve every run, and are killed at a random age."""
+PROGRAM = "program"
+"""What the launcher of something that is no run has in its workload's directory."""
 MARKER = "PREFECT_PLATFORM_WORKLOAD_ID"
 
 
@@ -36,20 +39,25 @@ class Victim:
 
 def living(platform: Embedded, journals: Path, part: str) -> list[Victim]:
     """The processes of a part: `server`, `agent`, `launcher` or `flow`."""
-    if part in SERVERS:
-        told = platform.state["parts"].get(SERVERS[part])
+    if part == "server":
+        told = platform.state["parts"].get(PLATFORM)
         found = Process(told["pid"], told["started"]) if told else None
         return [Victim(found)] if found is not None and found.alive else []
+    all_of_them = list(_launchers(platform.data / "workloads"))
+    if part == "agent":
+        below = [_child(one.pid, "prefect_platform agent run") for _, one in all_of_them]
+        return [Victim(agent) for agent in below if agent is not None]
     launchers = [
         Victim(launcher, workload_id, _phase(journals, workload_id))
-        for workload_id, launcher in _launchers(platform.data / "workloads")
+        for workload_id, launcher in all_of_them
+        if not (platform.data / "workloads" / workload_id / PROGRAM).exists()
     ]
     if part == "launcher":
         return launchers
     return [
         Victim(engine, one.workload_id, one.phase)
         for one in launchers
-        if (engine := _engine(one.process.pid)) is not None
+        if (engine := _child(one.process.pid, "prefect.engine")) is not None
     ]
 
 
@@ -74,12 +82,12 @@ def _phase(journals: Path, workload_id: str) -> str:
     return "middle" if journal.taken else "start"
 
 
-def _engine(launcher: int) -> Process | None:
-    """The engine below a launcher: the child that runs Prefect's."""
+def _child(launcher: int, words: str) -> Process | None:
+    """The child of a launcher that was started with these words: Prefect's engine, or an agent."""
     try:
         for child in psutil.Process(launcher).children():
             found = process(child.pid)
-            if "prefect.engine" in " ".join(child.cmdline()) and found.alive:
+            if words in " ".join(child.cmdline()) and found.alive:
                 return found
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,12 @@ from prefect_platform.wire.installation import Check
 
 if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
+    from prefect_platform.wire.agents import Agent
+    from prefect_platform.wire.resources import Resource
 
 SEEN_SECONDS = 30.0
+AGREED_SECONDS = 180.0
+"""An agent compares what is open with Prefect every half minute."""
 CLOCK_SECONDS = 5.0
 
 
@@ -70,12 +74,48 @@ def clock(name: str, theirs: datetime | None) -> Check:
     return Check(name=name, ok=True, detail="agrees with ours")
 
 
-def agents(client: PlatformClient) -> Check:
-    """Whether somebody takes runs in the user's project."""
+def agents(client: PlatformClient) -> Generator[Check, None, None]:
+    """Whether somebody takes runs in the user's project, and what is stuck."""
+    from prefect_platform.wire.resources import ResourceKind
+
     try:
         found = client.agents.list(client.project)
+        kept = client.resources.list(client.project, ResourceKind.PREFECT_AGENT)
     except PlatformError as error:
-        return Check(name="agent", ok=False, detail=error.message)
+        yield Check(name="agent", ok=False, detail=error.message)
+        return
+    yield _takes_runs(client, found)
+    seen = {agent.name: agent for agent in found}
+    for one in kept:
+        if evidence := stuck(one, seen.get(one.name), datetime.now(UTC)):
+            yield Check(name=f"agent {one.name}", ok=False, detail=evidence)
+
+
+def stuck(resource: Resource, agent: Agent | None, now: datetime) -> str | None:
+    """What keeps an agent of the platform from its work, with the evidence; nothing while all is well."""
+    state, name = resource.state, resource.name
+    if state.target != "running":
+        return None
+    if state.status in ("waiting", "failed", "queued"):
+        return (
+            f"is {state.status.value}, after {state.restarts} restarts: "
+            f"{state.reason or 'there is no room for it yet'}; see `prefect-platform agent logs {name}`"
+        )
+    if state.status != "running" or state.started_at is None:
+        return None
+    seen = agent.last_seen_at if agent else None
+    quiet = (now - max(filter(None, (seen, state.started_at)))).total_seconds()
+    if quiet > SEEN_SECONDS:
+        return f"runs, and has not reported for {output.duration(quiet)}: after a minute it is started again"
+    report = agent.report if agent else None
+    agreed = report.last_agreed_at if report else None
+    if agreed is not None and (now - agreed).total_seconds() > AGREED_SECONDS:
+        problem = f": {report.problem}" if report and report.problem else ""
+        return f"agreed with Prefect on what is open {output.ago(agreed)} for the last time{problem}"
+    return None
+
+
+def _takes_runs(client: PlatformClient, found: Sequence[Agent]) -> Check:
     newest = max(
         (a for a in found if a.last_seen_at), key=lambda a: a.last_seen_at or a.created_at, default=None
     )

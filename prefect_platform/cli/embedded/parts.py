@@ -10,11 +10,10 @@ from pathlib import Path
 from prefect_platform.cli.embedded.child import Part
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.settings import UpSettings
-from prefect_platform.client.profile import FILE
 from prefect_platform.errors import UsageError
 from prefect_platform.server.config import PREFIX
 
-PLATFORM, PREFECT, AGENT = "platform", "prefect", "agent"
+PLATFORM, PREFECT = "platform", "prefect"
 HOST = "127.0.0.1"
 
 
@@ -51,23 +50,6 @@ def platform_part(settings: UpSettings, places: Places, port: int, prefect_url: 
     if settings.prefect_api_key:
         environment[PREFIX + "ORCHESTRATOR_API_KEY"] = settings.prefect_api_key
     return Part(PLATFORM, _ours("server"), environment, _log(places, PLATFORM))
-
-
-def agent_part(settings: UpSettings, places: Places, prefect_url: str) -> Part:
-    """The agent. Its token is in a profile file of its own, not in its environment."""
-    environment = {
-        **settings.environment,
-        "PREFECT_HOME": str(places.prefect),
-        "PREFECT_API_URL": prefect_url,
-        "DO_NOT_TRACK": "1",
-        FILE: str(places.agent_profile),
-        "PYTHONUNBUFFERED": "1",
-    }
-    if settings.prefect_auth_string:
-        environment["PREFECT_API_AUTH_STRING"] = settings.prefect_auth_string
-    if settings.prefect_api_key:
-        environment["PREFECT_API_KEY"] = settings.prefect_api_key
-    return Part(AGENT, _ours("agent", "run"), environment, _log(places, AGENT))
 
 
 def require_installed(present: Callable[[str], bool] | None = None) -> None:

@@ -33,7 +33,13 @@ class Places:
 
     @property
     def agent_profile(self) -> Path:
+        """Of an agent that an older version started itself."""
         return self.data / "agent.json"
+
+    @property
+    def workloads(self) -> Path:
+        """Where the platform's backend starts things."""
+        return self.data / "workloads"
 
     @property
     def logs(self) -> Path:

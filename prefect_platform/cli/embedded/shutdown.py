@@ -1,4 +1,4 @@
-"""The orderly end: open runs are cancelled and recorded; then agent, platform and Prefect end, in order."""
+"""The orderly end: the platform ends runs, then agents and other resources; then it and Prefect end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect_platform.cli.embedded.child import Child
+from prefect_platform.cli.embedded.places import Places
+from prefect_platform.cli.embedded.workloads import launchers
 from prefect_platform.client.profile import read_profile
 from prefect_platform.errors import PlatformError
 
-_ORDER = (("agent", 8.0), ("platform", 10.0), ("prefect", 8.0))
+_ORDER = (("platform", 10.0), ("prefect", 8.0))
 """Who ends after whom, and how many seconds each has before it is ended by force."""
 
 
 def stop(
-    children: Mapping[str, Child], url: str, profile: Path, grace: float, say: Callable[[str], None]
+    children: Mapping[str, Child],
+    url: str,
+    places: Places,
+    profile: Path,
+    grace: float,
+    say: Callable[[str], None],
 ) -> None:
     """End everything that is ours, however long that takes within its bounds.
 
-    A KeyboardInterrupt on the way ends the parts at once. What still runs of a flow then ends by
-    itself within its grace, and the next `up` records it.
+    A KeyboardInterrupt on the way ends the parts at once. What still runs of a flow, or of a resource, is
+    told to end, which it does within its grace, and the next `up` records it.
     """
     try:
         platform = children.get("platform")
@@ -30,6 +37,8 @@ def stop(
             _end(children.get(name), seconds)
     except KeyboardInterrupt:
         say("At once.")
+        for launcher in launchers(places.workloads):
+            launcher.send(signal.SIGTERM)
     finally:
         for child in children.values():
             child.signal(signal.SIGKILL)

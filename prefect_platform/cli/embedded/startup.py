@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect_platform.cli import output
+from prefect_platform.cli.embedded import words
 from prefect_platform.cli.embedded.child import Child
 from prefect_platform.cli.embedded.places import Places, read_json
 from prefect_platform.cli.embedded.probes import answers
@@ -15,7 +17,9 @@ from prefect_platform.client.profile import Profile, read_profile, write_profile
 from prefect_platform.errors import Unavailable, UsageError
 from prefect_platform.names import DEFAULT_PROJECT
 
-AGENT_NAME = "local"
+if TYPE_CHECKING:
+    from prefect_platform.wire.resources import Resource
+
 _ASK_AGENT = 0.1
 """Seconds between two questions whether the agent has come."""
 _PATIENCE = 60.0
@@ -31,14 +35,18 @@ class Startup:
         places: Places,
         urls: dict[str, str],
         children: dict[str, Child],
-        start_agent: Callable[[], None],
         say: Callable[[str], None],
         began: float,
+        *,
+        moved: bool = False,
     ) -> None:
+        """`moved`: what an earlier `up` has left running knows other addresses than these."""
         self._settings, self._places, self._urls = settings, places, urls
-        self._children, self._start_agent, self._say = children, start_agent, say
+        self._children, self._say = children, say
         self._began, self._began_at = began, time.time() - (time.monotonic() - began)
+        self._moved = moved
         self._external_told = False
+        self._agent_kept = self._agent_answered = False
         self._agent_asked = 0.0
         self._waiting_told = False
         self.own_seconds: float | None = None
@@ -54,13 +62,10 @@ class Startup:
 
     def _step(self) -> None:
         self._look_at_platform()
-        prefect = self._prefect_answers()
-        platform = self._children["platform"].answered
-        if platform and prefect and "agent" not in self._children:
-            self._start_agent()
-        if "agent" in self._children and not self._children["agent"].answered:
+        self._look_at_prefect()
+        if self._children["platform"].answered:
             self._look_at_agent()
-        if all(child.answered for child in self._children.values()) and "agent" in self._children:
+        if self._agent_answered and all(child.answered for child in self._children.values()):
             self.ready_seconds = self._elapsed()
         self._tell_if_slow()
 
@@ -77,7 +82,7 @@ class Startup:
         self._sign_in()
         child.answered = True
 
-    def _prefect_answers(self) -> bool:
+    def _look_at_prefect(self) -> None:
         child = self._children.get("prefect")
         health = f"{self._urls['prefect_api']}/health"
         if child is None:
@@ -89,19 +94,15 @@ class Startup:
                     self._say(
                         f"Prefect at {self._urls['prefect_api']} does not answer; runs start once it does."
                     )
-            return True
-        if not child.answered and child.alive and answers(health):
+        elif not child.answered and child.alive and answers(health):
             child.answered = True
             self._came("Prefect", self._urls["prefect"])
-        return child.answered
 
     def _came(self, name: str, url: str) -> None:
         self._say(f"  {name:<8}  {url}  {output.duration(self._elapsed())}")
 
     def _sign_in(self) -> None:
-        """Turn the first token into the user's profile, and make the agent and a profile for it."""
-        from prefect_platform.client.api import PlatformClient
-
+        """Turn the first token into the user's profile."""
         first = read_json(self._places.bootstrap)
         if not first.get("token"):
             raise Unavailable(f"{self._places.bootstrap} holds no token yet.")
@@ -109,27 +110,35 @@ class Startup:
             self._urls["platform"], str(first["token"]), str(first.get("project", DEFAULT_PROJECT))
         )
         keep_profile(self._settings.profile, profile, self._say)
-        with PlatformClient(profile.url, profile.token) as client:
-            agent = client.agents.create(profile.project, AGENT_NAME)
-        write_profile(self._places.agent_profile, Profile(profile.url, agent.token, profile.project))
 
     def _look_at_agent(self) -> None:
+        """See that there is an agent, and then whether it does its work."""
         now = time.monotonic()
-        if now - self._agent_asked < _ASK_AGENT:
+        profile = read_profile(self._settings.profile)
+        if self._agent_answered or profile is None or now - self._agent_asked < _ASK_AGENT:
             return
         self._agent_asked = now
+        from prefect_platform.cli.embedded import agent  # when the parts are on their way: it is heavy
         from prefect_platform.client.settings import connect
 
-        profile = read_profile(self._settings.profile)
-        if profile is None:
-            return
         with connect(self._urls["platform"], profile.token, profile.project) as client:
-            seen = next(
-                (a.last_seen_at for a in client.agents.list(profile.project) if a.name == AGENT_NAME), None
-            )
-        if seen is not None and seen.timestamp() >= self._began_at:
-            self._children["agent"].answered = True
-            self._came("agent", AGENT_NAME)
+            if not self._agent_kept:
+                self._kept(agent.keep(client, profile.project, moved=self._moved))
+            elif agent.serves(
+                client, profile.project, self._began_at, without_prefect="prefect" not in self._children
+            ):
+                self._agent_answered = True
+                self._came("agent", agent.AGENT_NAME)
+
+    def _kept(self, found: Resource | None) -> None:
+        """There is an agent, or there will be."""
+        if found is None:
+            return
+        self._agent_kept = True
+        self._places.agent_profile.unlink(missing_ok=True)
+        if found.state.target == "stopped":
+            self._agent_answered = True
+            self._say(words.AGENT_STOPPED)
 
     def _tell_if_slow(self) -> None:
         if self._waiting_told or self._elapsed() < _PATIENCE:
@@ -138,6 +147,8 @@ class Startup:
         for name, child in self._children.items():
             if not child.answered:
                 self._say(f"Still waiting for {name}. Its output is in {child.part.log}.")
+        if not self._agent_answered:
+            self._say("Still waiting for the agent. `prefect-platform agent show local` says how it is.")
 
 
 def keep_profile(path: Path, profile: Profile, say: Callable[[str], None]) -> None:

@@ -18,11 +18,9 @@ from prefect_platform.cli.embedded import shutdown, words
 from prefect_platform.cli.embedded.child import Child, Part
 from prefect_platform.cli.embedded.lock import held
 from prefect_platform.cli.embedded.parts import (
-    AGENT,
     HOST,
     PLATFORM,
     PREFECT,
-    agent_part,
     platform_part,
     prefect_part,
     require_installed,
@@ -72,13 +70,15 @@ class Supervisor:
             self._run()
 
     def _run(self) -> None:
+        before = read_state(self._places)
         urls = self._choose_urls()
         self._state = self._first_state(urls)
         self._say(f"Starting in {self._settings.data_dir}")
         try:
             self._start_first(urls)
+            moved = before is not None and before.urls != urls
             startup = Startup(
-                self._settings, self._places, urls, self._children, self._start_agent, self._say, self._began
+                self._settings, self._places, urls, self._children, self._say, self._began, moved=moved
             )
             while not self._interrupted:
                 self._keep_alive()
@@ -113,7 +113,7 @@ class Supervisor:
             version=__version__,
             data_dir=str(self._settings.data_dir),
             profile=str(self._settings.profile),
-            expected=[PLATFORM, *([] if self._settings.prefect_url else [PREFECT]), AGENT],
+            expected=[PLATFORM, *([] if self._settings.prefect_url else [PREFECT])],
             urls=urls,
         )
 
@@ -124,9 +124,6 @@ class Supervisor:
         if self._settings.prefect_url is None:
             port = int(urls[PREFECT].rpartition(":")[2])
             self._start(prefect_part(self._settings, self._places, port))
-
-    def _start_agent(self) -> None:
-        self._start(agent_part(self._settings, self._places, self._state.urls["prefect_api"]))
 
     def _start(self, part: Part) -> None:
         child = self._children.setdefault(part.name, Child(part))
@@ -168,7 +165,7 @@ class Supervisor:
             PlatformError: it never did its work, and will not.
         """
         spoken = next((line for line in reversed(child.last_words()) if line.startswith("Error: ")), None)
-        if not child.answered and name != AGENT:
+        if not child.answered:
             if spoken is not None:
                 raise PlatformError(f"{name} did not start. {spoken.removeprefix('Error: ')}")
             if child.restarts + 1 >= _TRIES:
@@ -189,7 +186,9 @@ class Supervisor:
 
     def _stop(self, url: str) -> None:
         self._interrupted = True
-        shutdown.stop(self._children, url, self._settings.profile, self._settings.grace_seconds, self._say)
+        shutdown.stop(
+            self._children, url, self._places, self._settings.profile, self._settings.grace_seconds, self._say
+        )
         self._ports.close()
         self._places.state.unlink(missing_ok=True)
         self._say("Stopped.")

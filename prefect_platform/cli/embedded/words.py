@@ -21,6 +21,8 @@ EXAMPLE = """\
   register(hello, name="first", cron="0 8 * * *").run().follow()"""
 
 
+AGENT_STOPPED = "  agent     local was stopped and stays so: `prefect-platform agent start local` starts it"
+"""Nobody else takes runs then, if nobody has made another agent."""
 LAST = "Ctrl-C cancels and records open runs, and stops everything."
 """The end of the page: who has seen it has seen it all."""
 

@@ -10,7 +10,14 @@ from prefect_platform.server.auth import allow, parts_of
 from prefect_platform.server.services import agents, work
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
-from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
+from prefect_platform.wire.agents import (
+    Agent,
+    AgentCreate,
+    AgentCreated,
+    AgentDetail,
+    AgentReport,
+    WorkPool,
+)
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.runs import Work
 from prefect_platform.wire.tokens import TokenKind
@@ -34,6 +41,12 @@ async def listing(
 async def create(parts: PartsHere, caller: User, project: str, request: AgentCreate) -> AgentCreated:
     """An agent and a token for it. Again with the same name: the same agent, another token."""
     return await agents.create(parts, caller, project, request)
+
+
+@router.get("/projects/{project}/agents/{name}")
+async def show(parts: PartsHere, caller: User, project: str, name: str) -> AgentDetail:
+    """One agent: what it told last, and what the platform does to keep it."""
+    return await agents.show(parts, caller, project, name)
 
 
 @router.put("/agents/self")

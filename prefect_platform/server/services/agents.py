@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import NotFound
-from prefect_platform.names import new_id, results_block_name, work_pool_name
-from prefect_platform.server.db.tables import AgentRow, ProjectRow
-from prefect_platform.server.services import projects, tokens
+from prefect_platform.errors import Conflict, NotFound, foreign
+from prefect_platform.names import nearest, new_id, results_block_name, work_pool_name
+from prefect_platform.server.db.tables import AgentRow, ProjectRow, ResourceRow
+from prefect_platform.server.services import projects, resource_views, tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
-from prefect_platform.wire.agents import Agent, AgentCreate, AgentCreated, AgentReport, WorkPool
+from prefect_platform.wire.agent_spec import AgentSpec
+from prefect_platform.wire.agents import (
+    Agent,
+    AgentCreate,
+    AgentCreated,
+    AgentDetail,
+    AgentReport,
+    WorkPool,
+)
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.tokens import TokenKind
 from prefect_platform.wire.work_pool import base_job_template
+
+SILENT_SECONDS = 60.0
+"""One that has not reported for so long hangs, or is gone: each reports every few seconds."""
 
 
 async def listing(
@@ -24,10 +37,41 @@ async def listing(
 ) -> Page[Agent]:
     async with parts.database.reader() as session:
         owner = await projects.member(session, caller, project)
-        rows, following = await page(
-            session, select(AgentRow).where(AgentRow.project_id == owner.id), [AgentRow.id], cursor, limit
-        )
+        rows, following = await page(session, _there(owner), [AgentRow.id], cursor, limit)
     return Page[Agent](items=[_view(row, owner) for row in rows], cursor=following)
+
+
+def _there(owner: ProjectRow) -> Select[tuple[AgentRow]]:
+    """Agents of a project, without those whose resource was deleted."""
+    gone = select(ResourceRow.id).where(ResourceRow.id == AgentRow.id, ResourceRow.deleted_at.is_not(None))
+    return select(AgentRow).where(AgentRow.project_id == owner.id, ~gone.exists())
+
+
+async def show(parts: Parts, caller: Caller, project: str, name: str) -> AgentDetail:
+    """One agent, with what the platform does for it.
+
+    Raises:
+        NotFound: there is none, with the nearest name that there is.
+    """
+    async with parts.database.reader() as session:
+        owner = await projects.member(session, caller, project)
+        row = await session.scalar(_there(owner).where(AgentRow.name == name))
+        if row is None:
+            names = [one.name for one in await session.scalars(_there(owner))]
+            raise NotFound(f"Project {owner.name!r} has no agent {foreign(name)!r}.{nearest(name, names)}")
+        at = parts.clock.now()
+        kept = await session.get(ResourceRow, row.id)
+        resource = None if kept is None else await resource_views.resource(session, owner, kept, at)
+    return AgentDetail(**dict(_view(row, owner)), resource=resource, uptime_seconds=_uptime(row, at))
+
+
+def _uptime(row: AgentRow, at: datetime) -> float | None:
+    """Since its process began, while it reports."""
+    told = None if row.report is None else AgentReport.model_validate(row.report)
+    fresh = row.last_seen_at is not None and (at - row.last_seen_at).total_seconds() <= SILENT_SECONDS
+    if told is None or told.started_at is None or not fresh:
+        return None
+    return max(0.0, (at - told.started_at).total_seconds())
 
 
 async def create(parts: Parts, caller: Caller, project: str, request: AgentCreate) -> AgentCreated:
@@ -44,6 +88,10 @@ async def _create(parts: Parts, caller: Caller, project: str, request: AgentCrea
         row = await session.scalar(
             select(AgentRow).where(AgentRow.project_id == owner.id, AgentRow.name == request.name)
         )
+        if row is not None and await session.get(ResourceRow, row.id) is not None:
+            raise Conflict(
+                f"The platform keeps an agent named {row.name!r} itself: choose another name for one by hand."
+            )
         if row is None:
             at = parts.clock.now()
             row = AgentRow(id=new_id("ag"), project_id=owner.id, name=request.name, created_at=at)
@@ -77,10 +125,12 @@ async def work_pool(parts: Parts, caller: Caller) -> WorkPool:
     async with parts.database.reader() as session:
         row = await _self(session, caller)
         owner = await projects.reachable(session, caller, row.project_id)
+        kept = await session.get(ResourceRow, row.id)
     return WorkPool(
         name=work_pool_name(parts.installation_id),
         base_job_template=base_job_template(),
         results_block=results_block_name(parts.installation_id, owner.name),
+        queues=[] if kept is None else list(AgentSpec.model_validate(kept.spec).queues),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import signal as signals
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prefect_platform.errors import foreign
 
@@ -19,7 +20,7 @@ _ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .*)?$")
 """What ends a traceback: there the name may be any."""
 _TRACEBACK = ("Traceback (most recent call last):", '  File "')
 _MISSING_MODULE = re.compile(r"No module named '([^']+)'")
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,18 @@ class Ending:
     grace_seconds: float = 30.0
 
 
+class _Words(NamedTuple):
+    """What people call the thing that ended, and what they can do."""
+
+    what: str
+    more_memory: str
+    again: str
+
+
+RUN = _Words("The run", "register the flow with more memory", " Start the run again if that was not meant.")
+PROGRAM = _Words("It", "give it more memory_bytes in its spec", "")
+
+
 def sentence(ending: Ending) -> str | None:
     """Why it ended; None where there is nothing to explain."""
     receipt = (ending.receipt or "").upper()
@@ -61,7 +74,7 @@ def of_program(ending: Ending) -> str | None:
     if ending.reason:
         return ending.reason
     if ending.signal:
-        return _signalled(ending, "It")
+        return _signalled(ending, PROGRAM)
     if ending.exit_code is None:
         return "Its launcher was lost, and it ended with it."
     said = last_exception(ending.last_lines) or _last_line(ending.last_lines)
@@ -78,7 +91,7 @@ def _found(receipt: str, ending: Ending) -> str:
     if receipt:
         return _reported(receipt, ending)
     if ending.signal:
-        return _signalled(ending)
+        return _signalled(ending, RUN)
     return _exited(ending) if ending.ran else _never_started(ending)
 
 
@@ -115,27 +128,28 @@ def _reported(receipt: str, ending: Ending) -> str:
     return f"The engine ended while Prefect still says {receipt.lower()}; an agent settles it."
 
 
-def _signalled(ending: Ending, what: str = "The run") -> str:
+def _signalled(ending: Ending, words: _Words) -> str:
     number = ending.signal or 0
     try:
         name = signals.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    before = "" if ending.ran or what != "The run" else ", before user code started"
-    return f"{what} was killed by {name}{before}{_advice(name, ending)}"
+    before = "" if ending.ran or words is PROGRAM else ", before user code started"
+    return f"{words.what} was killed by {name}{before}{_advice(name, ending, words)}"
 
 
-def _advice(name: str, ending: Ending) -> str:
+def _advice(name: str, ending: Ending, words: _Words) -> str:
     if name == "SIGKILL":
-        declared = f"{ending.memory_bytes / GIB:.1f} GiB"
-        peak = f", it had used {ending.peak_memory_bytes / GIB:.1f}" if ending.peak_memory_bytes else ""
+        form, unit = ("{:.1f} GiB", GIB) if ending.memory_bytes >= GIB else ("{:.0f} MiB", MIB)
+        declared, used = form.format(ending.memory_bytes / unit), ending.peak_memory_bytes
+        peak = f", it had used {form.format(used / unit).split()[0]}" if used else ""
         return (
             f", not by the platform: usually the kernel, out of memory (declared {declared}{peak}). "
-            "See the kernel's log (dmesg), or register the flow with more memory."
+            f"See the kernel's log (dmesg), or {words.more_memory}."
         )
     if name in {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}:
         return ": native code in one of its libraries failed. Set PYTHONFAULTHANDLER=1 to see where."
-    return ", sent by something other than the platform. Start the run again if that was not meant."
+    return f", sent by something other than the platform.{words.again}"
 
 
 def _exited(ending: Ending) -> str:

@@ -17,6 +17,7 @@ from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersion
 from prefect_platform.server.services import (
     environments,
     git_sources,
+    prefect_access,
     run_environments,
     run_options,
     secret_grants,
@@ -52,7 +53,7 @@ async def build(
     project = await session.get(ProjectRow, row.project_id)
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
-    orchestrator = parts.config.orchestrator
+    orchestrator = await prefect_access.of_run(session, parts, row, attempt.agent_id)
     grant = await secret_grants.give(session, parts, row, await secret_grants.attached(session, version))
     mark = settings.environment
     stored = await environments.find(session, row.project_id, mark) if mark else None
@@ -66,9 +67,9 @@ async def build(
         environment={
             **(stored.variables if stored else {}),
             **grant.variables,
-            **environment(parts.config, parts.installation_id, project.name, token),
+            **environment(parts.config, orchestrator, parts.installation_id, project.name, token),
         },
-        secrets=[*secrets(orchestrator, token), *grant.values, *git_sources.to_mask(git)],
+        secrets=[token, *credentials(orchestrator), *grant.values, *git_sources.to_mask(git)],
         flow_run=FlowRun(
             id=attempt.run_id,
             api_url=orchestrator.url,
@@ -110,15 +111,17 @@ def visible_gpus(row: WorkloadRow, machine: Machine) -> str | None:
     return "-1" if machine.bounded and machine.gpus else None
 
 
-def environment(config: ServerConfig, installation_id: str, project: str, token: str) -> dict[str, str]:
-    """Variables of the engine.
+def environment(
+    config: ServerConfig, orchestrator: OrchestratorSettings, installation_id: str, project: str, token: str
+) -> dict[str, str]:
+    """Variables of the engine, which talks to this Prefect.
 
     Results are kept by the platform, for every run of the project on any machine. A launcher whose
     interpreter has no way to them takes that variable out: then they stay in a place of the project here.
     """
     found = {
-        "PREFECT_API_URL": config.orchestrator.url,
-        "PREFECT_UI_URL": config.orchestrator.pages,
+        "PREFECT_API_URL": orchestrator.url,
+        "PREFECT_UI_URL": orchestrator.pages,
         "PREFECT_HOME": str(config.data_dir / "prefect-runs"),
         RESULT_STORAGE: f"{RESULTS_BLOCK}/{results_block_name(installation_id, project)}",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(config.data_dir / "results" / project),
@@ -129,10 +132,10 @@ def environment(config: ServerConfig, installation_id: str, project: str, token:
         "PREFECT_PLATFORM_PROJECT": project,
         "PREFECT_PLATFORM_TOKEN": token,
     }
-    if config.orchestrator.auth_string:
-        found["PREFECT_API_AUTH_STRING"] = config.orchestrator.auth_string
-    if config.orchestrator.api_key:
-        found["PREFECT_API_KEY"] = config.orchestrator.api_key
+    if orchestrator.auth_string:
+        found["PREFECT_API_AUTH_STRING"] = orchestrator.auth_string
+    if orchestrator.api_key:
+        found["PREFECT_API_KEY"] = orchestrator.api_key
     return found
 
 
@@ -143,9 +146,9 @@ def authorization(orchestrator: OrchestratorSettings) -> str | None:
     return f"Bearer {orchestrator.api_key}" if orchestrator.api_key else None
 
 
-def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
-    """Values that must not appear in any log."""
-    found = [token]
+def credentials(orchestrator: OrchestratorSettings) -> list[str]:
+    """What opens a Prefect, in each form in which it travels: no log may show it."""
+    found = []
     if orchestrator.auth_string:
         found += [orchestrator.auth_string, base64.b64encode(orchestrator.auth_string.encode()).decode()]
     if orchestrator.api_key:

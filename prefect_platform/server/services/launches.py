@@ -18,7 +18,7 @@ from prefect_platform.server.services import (
     workloads,
 )
 from prefect_platform.server.services.callers import Caller
-from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.services.parts import RESOURCES, Parts
 from prefect_platform.wire import launch
 from prefect_platform.wire.promises import PromisesReport
 from prefect_platform.wire.runs import ResultReport, Status, Step, StepReport, Target, Workload
@@ -146,4 +146,6 @@ async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultR
         await ends.end(session, row, report, LAUNCHER, at)
         view = await workload_views.workload(session, row)
     workloads.tell(parts, row.project_id)
+    if row.resource_id is not None:
+        parts.wakeups.notify(RESOURCES)
     return view

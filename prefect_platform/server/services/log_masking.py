@@ -49,7 +49,7 @@ async def known_secrets(parts: Parts, workload_id: str) -> frozenset[str]:
 
     Where they cannot be read a log goes on without: the launcher has masked it.
     """
-    always = launch_specs.secrets(parts.config.orchestrator, "")
+    always = launch_specs.credentials(parts.config.orchestrator)
     try:
         return (await parts.log_masks.of(workload_id, always)).values
     except PlatformError as error:

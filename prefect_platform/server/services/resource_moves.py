@@ -13,9 +13,12 @@ from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
 from prefect_platform.wire.resources import ResourceStatus, ResourceTarget
 from prefect_platform.wire.runs import FINAL, Status, Target
 
-STEADY_SECONDS = 60.0
-"""Whoever has run so long is no failure at its end: the next pause is the shortest again."""
+STEADY_SECONDS = 5.0
+"""Whoever has run so long is no failure at its end: it is started again at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+HANGS_SECONDS = 60.0
+HANGS = f"it had not reported for {HANGS_SECONDS:g} s, though its process lived"
+"""Why a start is ended that does nothing any more; what was asked for by somebody never says this."""
 
 
 class Move(StrEnum):
@@ -43,9 +46,11 @@ class Facts:
     """It was asked to end."""
     gone: bool
     """There is no last start, or nothing of it is left."""
+    hangs: bool = False
+    """Its process lives, and does nothing any more."""
 
 
-def facts_of(row: ResourceRow, workload: WorkloadRow | None, now: datetime) -> Facts:
+def facts_of(row: ResourceRow, workload: WorkloadRow | None, now: datetime, *, hangs: bool = False) -> Facts:
     is_open = workload is not None and Status(workload.status) not in FINAL
     return Facts(
         target=ResourceTarget(row.target),
@@ -55,12 +60,13 @@ def facts_of(row: ResourceRow, workload: WorkloadRow | None, now: datetime) -> F
         open=is_open,
         asked=workload is not None and workload.target == Target.STOPPED,
         gone=workload is None or workload.removed_at is not None,
+        hangs=hangs,
     )
 
 
 def next_move(facts: Facts, *, draining: bool) -> Move | None:
     """What to do now; None to wait. While the platform is being stopped nothing is started."""
-    unwanted = facts.target is not ResourceTarget.RUNNING or facts.restart
+    unwanted = facts.target is not ResourceTarget.RUNNING or facts.restart or facts.hangs
     if facts.open:
         return Move.STOP if unwanted and not facts.asked else None
     if facts.target is ResourceTarget.DELETED:
@@ -99,7 +105,7 @@ def _open(status: Status) -> ResourceStatus:
 def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool, now: datetime) -> None:
     """Write down what follows from the end of the last start."""
     row.reason = None
-    if row.restart or (always_on and _stopped_with_the_platform(workload)):
+    if row.restart or (always_on and _asked_for(workload)):
         row.restart, row.failures, row.next_start_at = False, 0, now
         return
     row.reason = _reason(workload)
@@ -109,17 +115,21 @@ def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool,
     steady = workload is not None and _seconds(workload) >= STEADY_SECONDS
     row.failures = 0 if steady else row.failures + 1
     row.restarts += 1
-    row.next_start_at = now + pause(row.failures - 1 if row.failures else 0)
+    row.next_start_at = now + (pause(row.failures - 1) if row.failures else timedelta(0))
 
 
-def _stopped_with_the_platform(workload: WorkloadRow | None) -> bool:
-    """Somebody wanted this start to end, but not the resource to be stopped."""
-    return workload is not None and workload.cancel_requested_by is not None
+def _asked_for(workload: WorkloadRow | None) -> bool:
+    """Somebody wanted this start to end, but not the resource to be stopped: the whole platform was."""
+    return (
+        workload is not None and workload.cancel_requested_by is not None and workload.cancel_reason != HANGS
+    )
 
 
 def _reason(workload: WorkloadRow | None) -> str | None:
     if workload is None or workload.end is None:
         return "Its last start was lost."
+    if workload.cancel_reason == HANGS:
+        return f"{HANGS[0].upper()}{HANGS[1:]}, and was ended."
     if workload.status == Status.SUCCEEDED:
         return None
     found: str | None = workload.end.get("reason")

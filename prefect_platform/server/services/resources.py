@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, Forbidden, NotFound, foreign
-from prefect_platform.names import nearest, new_id
+from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, ResourceRow, UserRow, WorkloadRow
 from prefect_platform.server.services import projects, resource_views
 from prefect_platform.server.services.callers import Caller
@@ -70,7 +70,7 @@ async def insert(
     """A new row with a spec that was checked. Raises IntegrityError where the name is taken."""
     at = parts.clock.now()
     row = ResourceRow(
-        id=new_id("rs"),
+        id=await kind_of(kind).identity(session, parts, project, name),
         project_id=project.id,
         kind=kind.value,
         name=name,

@@ -17,6 +17,8 @@ REASON = "the platform was stopped"
 RECHECK_SECONDS = 0.5
 SETTLE_SECONDS = 3.0
 """How long ended attempts may wait for an agent's word, once nothing runs any more."""
+RESOURCE_SECONDS = 15.0
+"""What resources have for their end, however long runs have taken for theirs."""
 TELL_SECONDS = 10.0
 """Longest wait for Prefect to hear of one cancel: nobody waits for Ctrl-C much longer."""
 
@@ -33,7 +35,8 @@ async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> Sh
     deadline = parts.clock.uptime() + request.grace_seconds
     open_runs = await _cancel_all(parts, caller)
     problems, left = await asyncio.gather(_tell_prefect(parts, open_runs), _ended(parts, deadline))
-    await _stop_resources(parts, caller, deadline)  # agents at the last: they tell Prefect of the runs
+    # Agents at the last: they tell Prefect of the runs.
+    await _stop_resources(parts, caller, max(deadline, parts.clock.uptime() + RESOURCE_SECONDS))
     return ShutdownAnswer(cancelled=len(open_runs), still_open=left[0], unsettled=left[1], problems=problems)
 
 

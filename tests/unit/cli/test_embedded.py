@@ -17,7 +17,7 @@ import pytest
 from prefect_platform.cli.embedded import words
 from prefect_platform.cli.embedded.child import LOG_BYTES, Child, Part
 from prefect_platform.cli.embedded.lock import held, is_free
-from prefect_platform.cli.embedded.parts import agent_part, platform_part, prefect_part, require_installed
+from prefect_platform.cli.embedded.parts import platform_part, prefect_part, require_installed
 from prefect_platform.cli.embedded.places import Places, read_json, write_json
 from prefect_platform.cli.embedded.ports import Ports
 from prefect_platform.cli.embedded.ports import is_free as port_is_free
@@ -201,9 +201,7 @@ def test_parts_get_what_they_need_and_no_token(tmp_path: Path) -> None:
     own = prefect_part(settings, places, 4200).environment
     assert own["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert own["PREFECT_SERVER_LOGGING_LEVEL"] == "INFO"
-    agent = agent_part(settings, places, "http://127.0.0.1:4200/api").environment
-    assert agent["PREFECT_PLATFORM_PROFILE"] == str(tmp_path / "agent.json")
-    for environment in (server.environment, own, agent):
+    for environment in (server.environment, own):
         assert "secret" not in environment.values()
         assert "PREFECT_PROFILE" not in environment
         assert "PREFECT__FLOW_RUN_ID" not in environment

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from prefect_platform.cli.checks.platform import stuck
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.client.profile import read_profile
+from prefect_platform.wire.agents import Agent
+from prefect_platform.wire.resources import Resource, ResourceKind
 from tests.unit.cli.scene import Scene
 
 
@@ -55,7 +61,103 @@ def test_projects_are_made_and_listed(platform: Scene) -> None:
 def test_agents_are_listed(platform: Scene) -> None:
     assert "No agents in default." in platform.type("agent", "list").stdout
     platform.client.agents.create("default", "local")
-    assert platform.type("agent", "list").stdout.splitlines()[1].split() == ["local", "never", "-", "-"]
+    row = platform.type("agent", "list").stdout.splitlines()[1]
+    assert row.split() == ["local", "by", "hand", "never", "-", "-", "-"]
+
+
+def test_an_agent_is_made_seen_stopped_and_deleted(platform: Scene) -> None:
+    made = platform.type(
+        "agent", "create", "night", "--queue", "fast,priority=1,concurrency_limit=2", "--queue", "slow",
+        "--limit", "3", "--memory", "512MiB", "--label", "team=a", "--no-start",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    spec = platform.client.resources.get("default", ResourceKind.PREFECT_AGENT, "night").spec
+    assert spec == {
+        "queues": [{"name": "fast", "priority": 1, "concurrency_limit": 2}, {"name": "slow"}],
+        "limit": 3,
+        "memory_bytes": 512 << 20,
+        "labels": {"team": "a"},
+    }
+    shown = platform.type("agent", "show", "night").stdout
+    assert ["state", "stopped"] in [line.split() for line in shown.splitlines()]
+    assert json.loads(platform.type("agent", "show", "night", "--json").stdout)["resource"]["name"] == "night"
+    for words in (("start", "night"), ("stop", "night"), ("restart", "night"), ("stop", "night")):
+        done = platform.type("agent", *words)
+        assert done.exit_code == 0, done.output
+        assert "prefect-agent night is" in done.stdout
+    assert platform.type("agent", "delete", "prefect-agent/night", "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "x", "--queue", "a,priority"), "'priority' is no NAME=VALUE"),
+        (("create", "x", "--queue", "a,priority=high"), "queues.0.priority"),
+        (("create", "x", "--memory", "lots"), "expected bytes such as '16GiB'"),
+        (("create", "x", "--label", "team"), "'team' is no NAME=VALUE"),
+        (("create", "Night"), "lowercase letters, digits and dashes"),
+        (("show", "none"), "has no agent 'none'"),
+        (("stop", "none"), "has no resource 'prefect-agent/none'"),
+    ],
+)
+def test_what_cannot_be_an_agent_is_said(platform: Scene, words: tuple[str, ...], said: str) -> None:
+    done = platform.type("agent", *words)
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+
+
+def resource(status: str = "running", **fields: object) -> Resource:
+    state = {
+        "target": "running", "status": status, "reason": None, "workload_id": "wl-1",
+        "started_at": NOW - timedelta(hours=1), "next_start_at": None, "restarts": 4, "needs_restart": False,
+    }  # fmt: skip
+    return Resource.model_validate(
+        {
+            "id": "rs-1", "kind": "prefect-agent", "name": "night", "project": "default", "owner": "ana",
+            "spec": {}, "state": state | fields, "created_at": NOW, "updated_at": NOW,
+        }
+    )  # fmt: skip
+
+
+def agent(seen: float, agreed: float | None = 5.0, problem: str | None = None) -> Agent:
+    report = {
+        "version": "0.2", "prefect_version": "3.8", "work_pool": "p", "problem": problem,
+        "last_agreed_at": None if agreed is None else NOW - timedelta(seconds=agreed),
+    }  # fmt: skip
+    return Agent.model_validate(
+        {
+            "id": "rs-1", "name": "night", "project": "default", "created_at": NOW,
+            "last_seen_at": NOW - timedelta(seconds=seen), "report": report,
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kept", "seen", "evidence"),
+    [
+        (resource(), agent(2), None),
+        (resource("stopped", target="stopped"), None, None),
+        (resource("starting", started_at=None), None, None),
+        (
+            resource("waiting", reason="It ended with exit code 1."),
+            agent(90),
+            "after 4 restarts: It ended with",
+        ),
+        (resource("queued"), None, "there is no room for it yet"),
+        (resource(), agent(45), "has not reported for 45 s"),
+        (resource(), None, "has not reported for 1 h 00 min"),
+        (resource(), agent(2, 600, "Prefect is away."), "for the last time: Prefect is away."),
+        (resource(started_at=NOW - timedelta(seconds=2)), agent(600), None),
+    ],
+)
+def test_what_is_stuck_is_told_with_the_evidence(
+    kept: Resource, seen: Agent | None, evidence: str | None
+) -> None:
+    found = stuck(kept, seen, NOW)
+    assert found is None if evidence is None else evidence in (found or "")
 
 
 def test_status_of_a_platform_elsewhere(platform: Scene) -> None:

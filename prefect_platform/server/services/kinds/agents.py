@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.client.profile import FILE, Profile
 from prefect_platform.errors import Conflict, UsageError
+from prefect_platform.names import new_id
+from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import AgentRow, ProjectRow, ResourceRow, TokenRow, WorkloadRow
-from prefect_platform.server.services import secret_grants, secrets, tokens
+from prefect_platform.server.services import launch_specs, prefect_access, secrets, tokens
 from prefect_platform.server.services.kinds.base import Launch
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.sizes import Needs
@@ -24,6 +26,9 @@ from prefect_platform.wire.launch import PrivateFile, Program
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
 from prefect_platform.wire.tokens import TokenKind
+
+BY_HAND_SECONDS = 15.0
+"""An agent that was seen since is running somewhere: it reports every few seconds."""
 
 
 class Agents:
@@ -43,6 +48,28 @@ class Agents:
                 raise UsageError(f"prefect_secret: project {project.name!r} has no secret {lost[0]}")
         return found.model_dump(mode="json", exclude_defaults=True)
 
+    async def identity(self, session: AsyncSession, parts: Parts, project: ProjectRow, name: str) -> str:
+        """One that somebody ran by hand, and runs no more, goes on as a resource: what it has claimed and
+        what its runs tell of it stays its own."""
+        row = await session.scalar(
+            select(AgentRow).where(AgentRow.project_id == project.id, AgentRow.name == name)
+        )
+        if row is None:
+            row = AgentRow(
+                id=new_id("rs"), project_id=project.id, name=name, report=None, created_at=parts.clock.now()
+            )
+            session.add(row)
+            return row.id
+        if await session.get(ResourceRow, row.id) is not None:
+            return new_id("rs")  # it is a resource already, whose name is taken
+        since = parts.clock.now() - timedelta(seconds=BY_HAND_SECONDS)
+        if row.last_seen_at is not None and row.last_seen_at > since:
+            raise Conflict(
+                f"An agent named {name!r} is run by hand, outside of the platform: end it, or choose another "
+                "name."
+            )
+        return str(row.id)
+
     def needs(self, parts: Parts, spec: dict[str, Any]) -> Needs:
         return Needs(0.0, AgentSpec.model_validate(spec).memory_bytes)
 
@@ -53,10 +80,11 @@ class Agents:
         project = await session.get_one(ProjectRow, resource.project_id)
         own = await self._token(session, parts, resource)
         profile = Profile(parts.config.public_url, own, project.name)
-        secret = await self._prefect(session, parts, row, spec)
+        prefect = await prefect_access.of_agent(session, parts, row, spec)
+        secret = prefect.auth_string or prefect.api_key
         files = [PrivateFile("profile.json", json.dumps(asdict(profile)))]
         if secret is not None:
-            files.append(PrivateFile("prefect/profiles.toml", _profiles(secret)))
+            files.append(PrivateFile("prefect/profiles.toml", _profiles(prefect)))
         return Launch(
             interpreter=sys.executable,
             program=Program(
@@ -67,28 +95,24 @@ class Agents:
                 files=files,
             ),
             variables={
-                "PREFECT_API_URL": spec.prefect_api_url or parts.config.orchestrator.url,
+                "PREFECT_API_URL": prefect.url,
                 "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
             },
-            secrets=[own] if secret is None else [own, secret],
+            secrets=[own, *launch_specs.credentials(prefect)],
         )
 
     async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
+        """Its runs go on telling who has picked them up; its name is free."""
         await _revoke(session, resource.id, parts.clock.now())
+        row = await session.get(AgentRow, resource.id)
+        if row is not None:
+            row.name = row.id
 
     async def _token(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> str:
         """A token for this start alone: what the last one had ends here."""
-        at = parts.clock.now()
-        row = await session.get(AgentRow, resource.id)
-        if row is None:
-            await _free_name(session, resource)
-            session.add(
-                AgentRow(id=resource.id, project_id=resource.project_id, name=resource.name, created_at=at)
-            )
-            await session.flush()
-        await _revoke(session, resource.id, at)
+        await _revoke(session, resource.id, parts.clock.now())
         _, secret = await tokens.issue(
             session,
             parts,
@@ -98,26 +122,6 @@ class Agents:
             subject_id=resource.id,
         )
         return secret
-
-    async def _prefect(
-        self, session: AsyncSession, parts: Parts, row: WorkloadRow, spec: AgentSpec
-    ) -> str | None:
-        """What opens Prefect: the spec's own secret, or what the platform itself uses for its Prefect."""
-        if spec.prefect_secret is not None:
-            return (await secret_grants.give_one(session, parts, row, spec.prefect_secret)).strip()
-        settings = parts.config.orchestrator
-        if spec.prefect_api_url not in (None, settings.url):
-            return None
-        return settings.auth_string or settings.api_key
-
-
-async def _free_name(session: AsyncSession, resource: ResourceRow) -> None:
-    """Raises Conflict where an agent that somebody runs by hand has this name."""
-    taken = await session.scalar(
-        select(AgentRow.id).where(AgentRow.project_id == resource.project_id, AgentRow.name == resource.name)
-    )
-    if taken is not None:
-        raise Conflict(f"An agent named {resource.name!r} is known already: choose another name.")
 
 
 async def _revoke(session: AsyncSession, resource_id: str, at: datetime) -> None:
@@ -133,11 +137,13 @@ async def _revoke(session: AsyncSession, resource_id: str, at: datetime) -> None
 
 
 def _options(spec: AgentSpec) -> list[str]:
-    found = [word for queue in spec.queues for word in ("--queue", queue)]
-    return [*found, "--limit", str(spec.limit)] if spec.limit is not None else found
+    """Its queues it asks the platform for, with what they should be."""
+    return [] if spec.limit is None else ["--limit", str(spec.limit)]
 
 
-def _profiles(secret: str) -> str:
+def _profiles(prefect: OrchestratorSettings) -> str:
     """Prefect's own file of profiles: neither the environment nor a command line shows the secret."""
-    name = "PREFECT_API_AUTH_STRING" if ":" in secret else "PREFECT_API_KEY"
+    name, secret = "PREFECT_API_KEY", prefect.api_key
+    if prefect.auth_string:
+        name, secret = "PREFECT_API_AUTH_STRING", prefect.auth_string
     return f'active = "agent"\n\n[profiles.agent]\n{name} = {json.dumps(secret)}\n'

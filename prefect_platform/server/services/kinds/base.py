@@ -49,6 +49,14 @@ class Kind(Protocol):
         """
         ...
 
+    async def identity(self, session: AsyncSession, parts: Parts, project: ProjectRow, name: str) -> str:
+        """The id that a new resource of this name gets; what goes with one is made beside it.
+
+        Raises:
+            Conflict: something that is no resource has this name.
+        """
+        ...
+
     def needs(self, parts: Parts, spec: dict[str, Any]) -> Needs:
         """Room for one start. Raises NotFound, UsageError or Unavailable as `sizes.needs`."""
         ...

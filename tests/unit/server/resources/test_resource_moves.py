@@ -96,13 +96,25 @@ def test_one_that_ran_for_long_is_back_at_once() -> None:
     row = resource(failures=9, restarts=9)
     long_ago = start("crashed", created_at=NOW - timedelta(hours=1), ended_at=NOW, end={"reason": "Killed."})
     resource_moves.note_end(row, long_ago, always_on=True, now=NOW)
-    assert (row.failures, row.restarts, row.next_start_at) == (0, 10, NOW + timedelta(seconds=0.5))
+    assert (row.failures, row.restarts, row.next_start_at) == (0, 10, NOW)
 
 
 def test_the_end_of_the_platform_is_no_failure() -> None:
     row = resource()
     resource_moves.note_end(row, ended(1, cancel_requested_by="ana"), always_on=True, now=NOW)
     assert (row.failures, row.restarts, row.reason, row.next_start_at) == (0, 0, None, NOW)
+
+
+def test_one_that_hangs_is_ended_and_counted() -> None:
+    facts = resource_moves.facts_of(resource(), start(), NOW, hangs=True)
+    assert resource_moves.next_move(facts, draining=False) is Move.STOP
+    asked = resource_moves.facts_of(resource(), start(target="stopped"), NOW, hangs=True)
+    assert resource_moves.next_move(asked, draining=False) is None
+    row = resource()
+    hung = ended(1, cancel_requested_by="platform", cancel_reason=resource_moves.HANGS)
+    resource_moves.note_end(row, hung, always_on=True, now=NOW)
+    assert (row.restarts, row.failures) == (1, 1)
+    assert row.reason == "It had not reported for 60 s, though its process lived, and was ended."
 
 
 def test_a_restart_that_was_asked_for_follows_at_once() -> None:

@@ -131,7 +131,10 @@ async def test_the_listing_is_by_kind(stage: Scene) -> None:
     assert none.items == []
 
 
-async def test_the_end_of_the_platform_asks_resources_last(stage: Scene) -> None:
+async def test_the_end_of_the_platform_asks_resources_last(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "RESOURCE_SECONDS", 0.01)  # nobody ends it here
     await create(stage)
     keeper = Keeper(stage.parts)
     await keeper.round()

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from prefect_platform.server.services.endings import Ending, last_exception, sentence
+from prefect_platform.server.services.endings import Ending, last_exception, of_program, sentence
 
 TRACEBACK = """
 Traceback (most recent call last):
@@ -103,3 +103,16 @@ def test_the_last_exception_is_found_behind_log_lines() -> None:
     assert last_exception(own) == "shop.SoldOut: none"
     assert last_exception("a line\nanother: line") is None
     assert last_exception(None) is None
+
+
+def test_a_program_that_was_out_of_memory_is_given_more_in_its_spec() -> None:
+    said = of_program(
+        Ending(signal=signal.SIGKILL, ran=True, memory_bytes=256 << 20, peak_memory_bytes=300 << 20)
+    )
+    assert said == (
+        "It was killed by SIGKILL, not by the platform: usually the kernel, out of memory "
+        "(declared 256 MiB, it had used 300). See the kernel's log (dmesg), "
+        "or give it more memory_bytes in its spec."
+    )
+    said = of_program(Ending(signal=signal.SIGTERM, ran=True))
+    assert said == "It was killed by SIGTERM, sent by something other than the platform."

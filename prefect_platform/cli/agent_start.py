@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+from prefect_platform.cli.one_kind import of_kind
+from prefect_platform.cli.resource_start import command as any_kind
+
+command = of_kind("prefect-agent", any_kind, "Start agents.")
