@@ -19,6 +19,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
+    "v0004_deleting.py": "36b22a7eac8b3b351b44e88361428a03916ce0064bc96d513bab14c802c8cc30",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
