@@ -15,7 +15,13 @@ def command(name: str, project: str | None, as_json: bool) -> None:
 
     with connected(project) as client:
         found = client.secrets.uses(client.project, name)
-    rows = [(use.at, use.version, use.run_id, use.attempt_id, use.flow_version_id, use.user) for use in found]
+    rows = [
+        (
+            use.at, use.version, f"{use.run_id}{' (removed)' if use.run_removed else ''}", use.attempt_id,
+            f"{use.flow} {use.flow_version}" if use.flow else use.flow_version_id, use.user,
+        )
+        for use in found
+    ]  # fmt: skip
     header = ("when", "version", "run", "attempt", "flow version", "started by")
     nothing = f"No run was given {name}."
     print(output.as_json(found) if as_json else output.table(header, rows, nothing=nothing))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prefect_platform.cli import output
+from prefect_platform.cli.embedded.disk import Disk, disk
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state
 from prefect_platform.client.settings import connect
@@ -39,6 +40,8 @@ class Standing:
     """Why the platform could not be asked."""
     agents: Sequence[Agent] = ()
     runs: Sequence[Run] = field(default=())
+    disk: Disk | None = None
+    """None where the platform keeps nothing on this machine."""
 
     @property
     def sound(self) -> bool:
@@ -52,12 +55,13 @@ class Standing:
             "parts": [asdict(part) for part in self.parts],
             "agents": list(self.agents),
             "open_runs": list(self.runs),
+            "disk": asdict(self.disk) if self.disk is not None else None,
         }
 
 
 def look(places: Places) -> Standing:
     """Ask the machine, then the platform that the profile names."""
-    parts = list(_parts(read_state(places)))
+    parts, used = list(_parts(read_state(places))), disk(places.data)
     try:
         with connect() as client:
             agents = client.agents.list(client.project)
@@ -66,9 +70,9 @@ def look(places: Places) -> Standing:
                 for status in _OPEN
                 for run in client.runs.list(client.project, status=status, limit=_RUNS).items
             ]
-            return Standing(parts, client.url, None, agents, runs)
+            return Standing(parts, client.url, None, agents, runs, used)
     except PlatformError as error:
-        return Standing(parts, None, error.message)
+        return Standing(parts, None, error.message, disk=used)
 
 
 def _parts(state: State | None) -> list[PartStanding]:
@@ -106,6 +110,8 @@ def shown(standing: Standing) -> str:
             nothing="No platform was started on this machine. `prefect-platform up` starts one.",
         )
     ]  # fmt: skip
+    if standing.disk is not None:
+        sections.append(_disk(standing.disk))
     if standing.problem is not None:
         return "\n\n".join([*sections, standing.problem])
     agents = [(a.name, output.ago(a.last_seen_at), a.report and a.report.problem) for a in standing.agents]
@@ -118,3 +124,12 @@ def shown(standing: Standing) -> str:
         output.table(("open run", "flow", "status", "since", "id"), runs, nothing="No open runs.")
     )
     return "\n\n".join(sections)
+
+
+def _disk(found: Disk) -> str:
+    rows = [
+        (use.name, f"{'' if use.whole else 'more than '}{output.size(use.bytes)}", f"{use.files:,}")
+        for use in found.stores
+    ]
+    rows.append(("free", output.size(found.free_bytes), ""))
+    return output.table(("on disk", "size", "files"), rows, nothing="")

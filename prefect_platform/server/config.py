@@ -87,7 +87,7 @@ class RetentionSettings:
     """How many days things are kept. 0 keeps them for ever. Results have theirs in `result_days`."""
 
     run_days: int = 365
-    """Of a run after its end: with its attempts, workloads, transitions, steps and what is left of its log."""
+    """Of a run after its end: with attempts, workloads, transitions, steps and what is left of its log."""
     log_days: int = 90
     """Of a log after the end of its run; never longer than the run. That there was one stays known."""
     bundle_days: int = 30

@@ -35,6 +35,7 @@ PUT    /projects/{project}/results/{key}            UC
 DELETE /projects/{project}/results/{key}            UC
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
+GET    /flows/{flow_id}/deletion                    U
 GET    /flows/{flow_id}/versions                    U
 POST   /flows/{flow_id}/runs                        U
 GET    /flow-versions/{version_id}                  UA

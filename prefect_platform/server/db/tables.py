@@ -231,7 +231,7 @@ class WorkloadRow(Base):
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the backend freed what it left behind: the controller is done with it."""
     removed_logs: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
-    """What its log was, a `LogSource` each, once retention has begun to remove it: nobody reads it any more."""
+    """What its log was, a `LogSource` each, once retention has begun to remove it: nobody reads it then."""
     logs_freed_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the bytes of its log were gone."""
     lock_token: Mapped[str | None] = mapped_column(String(64))

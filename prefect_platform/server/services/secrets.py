@@ -7,6 +7,7 @@ secret and the owners of the project.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +17,8 @@ from prefect_platform.errors import Forbidden, NotFound, UsageError, foreign
 from prefect_platform.names import nearest, new_id
 from prefect_platform.server.db.tables import (
     AttemptRow,
+    FlowRow,
+    FlowVersionRow,
     MemberRow,
     ProjectRow,
     RunRow,
@@ -33,6 +36,8 @@ from prefect_platform.wire.projects import Role
 from prefect_platform.wire.secrets import MASKABLE_CHARACTERS, Secret, SecretSet, SecretUse, name_problem
 
 _TRIES = 3
+_NOTHING_KEPT = {"run_id": "unknown", "flow_version_id": "unknown", "user": None}
+"""Of a run whose rows somebody took out of the database by hand."""
 
 
 async def put(parts: Parts, caller: Caller, project_name: str, name: str, request: SecretSet) -> Secret:
@@ -185,22 +190,43 @@ async def _rendered(session: AsyncSession, project: ProjectRow, rows: list[Secre
 
 
 async def _told(session: AsyncSession, name: str, rows: list[SecretUseRow]) -> list[SecretUse]:
-    found = await session.execute(
-        select(AttemptRow.id, AttemptRow.version_id, RunRow.id.label("run_id"), RunRow.started_by)
-        .join(RunRow, RunRow.id == AttemptRow.run_id)
-        .where(AttemptRow.id.in_({row.attempt_id for row in rows}))
-    )
-    attempts = {row.id: row for row in found}
+    live = await facts_of_uses(session, [row.attempt_id for row in rows])
     return [
         SecretUse(
             secret=name,
             version=row.version,
-            run_id=attempt.run_id,
             attempt_id=row.attempt_id,
-            flow_version_id=attempt.version_id,
-            user=attempt.started_by,
             at=row.at,
+            run_removed=row.attempt_id not in live,
+            **(live.get(row.attempt_id) or row.kept or _NOTHING_KEPT),
         )
         for row in rows
-        for attempt in [attempts[row.attempt_id]]
     ]
+
+
+async def facts_of_uses(session: AsyncSession, attempt_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What the ledger tells of these attempts beside its own lines, as far as they are still there."""
+    found = await session.execute(
+        select(
+            AttemptRow.id,
+            AttemptRow.run_id,
+            AttemptRow.version_id,
+            RunRow.started_by,
+            FlowRow.name.label("flow"),
+            FlowVersionRow.number,
+        )
+        .join(RunRow, RunRow.id == AttemptRow.run_id)
+        .join(FlowRow, FlowRow.id == RunRow.flow_id)
+        .join(FlowVersionRow, FlowVersionRow.id == AttemptRow.version_id)
+        .where(AttemptRow.id.in_(set(attempt_ids)))
+    )
+    return {
+        row.id: {
+            "run_id": row.run_id,
+            "flow_version_id": row.version_id,
+            "user": row.started_by,
+            "flow": row.flow,
+            "flow_version": row.number,
+        }
+        for row in found
+    }
