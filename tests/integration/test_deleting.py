@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ class World:
         target = f"{self.path}:{self.flow}"
         return register(target, url=self.server.url, token=self.server.token, **options)
 
+    def delete(self, flow_id: str) -> None:
+        """Delete with open runs, again while a busy Prefect cannot do it yet."""
+        until(lambda: self._deleted(flow_id), 60, "the flow is deleted")
+
+    def _deleted(self, flow_id: str) -> bool:
+        return self.client.flows.delete(flow_id, cancel_runs=True).state is DeletionState.DELETED
+
     def gone(self, path: str) -> bool:
         try:
             self.prefect.call("GET", path)
@@ -62,32 +70,45 @@ class World:
         return found
 
 
-def settings_of(prefect_url: str) -> ServerConfig:
-    return ServerConfig(
-        data_dir=Path("unused"), backend="memory", orchestrator=OrchestratorSettings(url=prefect_url)
+@contextmanager
+def platform(data: Path, prefect_url: str, flows: tuple[str, Path]) -> Iterator[World]:
+    """A platform on a data directory that another may have had before."""
+    settings = OrchestratorSettings(url=prefect_url)
+    config = ServerConfig(data_dir=data, backend="memory", orchestrator=settings)
+    prefect = Prefect(prefect_url)
+    with (
+        live_server(data, config=config, orchestrator=PrefectOrchestrator(settings)) as server,
+        PlatformClient(server.url, server.token) as client,
+        prefect.http,
+    ):
+        yield World(server, client, prefect, *flows)
+
+
+def make_pool(world: World) -> None:
+    name = world.client.projects.get("default").work_pool
+    world.prefect.call(
+        "POST", "work_pools/", {"name": name, "type": "platform", "base_job_template": base_job_template()}
     )
 
 
 @pytest.fixture
-def world(prefect_server: str, tmp_path: Path) -> Iterator[World]:
+def flows(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A flow of this test alone, and its file."""
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "pyproject.toml").write_text("")
     name = "etl_" + "".join(one if one.isalnum() else "_" for one in tmp_path.name)
     (folder / "flows.py").write_text(CODE.format(name=name))
-    config = settings_of(prefect_server)
-    with live_server(
-        tmp_path / "platform", config=config, orchestrator=PrefectOrchestrator(config.orchestrator)
-    ) as server:
-        with PlatformClient(server.url, server.token) as client:
-            pool = client.projects.get("default").work_pool
-            body = {"name": pool, "type": "platform", "base_job_template": base_job_template()}
-            prefect = Prefect(prefect_server)
-            prefect.call("POST", "work_pools/", body)
-            yield World(server, client, prefect, name, folder / "flows.py")
-            prefect.http.close()
+    yield name, folder / "flows.py"
     for module in [one for one in sys.modules if one.partition("_")[0] == "flows"]:
         del sys.modules[module]
+
+
+@pytest.fixture
+def world(prefect_server: str, tmp_path: Path, flows: tuple[str, Path]) -> Iterator[World]:
+    with platform(tmp_path / "platform", prefect_server, flows) as found:
+        make_pool(found)
+        yield found
 
 
 def test_nothing_is_left_in_prefect_and_registering_brings_it_back(world: World) -> None:
@@ -102,8 +123,7 @@ def test_nothing_is_left_in_prefect_and_registering_brings_it_back(world: World)
     assert deployment.schedules == ["cron 0 2 * * *"]
     assert len(deployment.automations) == len(world.prefect.call("GET", related)) == 1
     assert plan.problem is None
-    done = world.client.flows.delete(made.flow_id)
-    assert (done.state, done.reason) == (DeletionState.DELETED, None)
+    world.delete(made.flow_id)
     assert world.gone(where)
     assert world.gone(f"{where}/schedules")
     assert world.prefect.call("GET", related) == []
@@ -112,7 +132,7 @@ def test_nothing_is_left_in_prefect_and_registering_brings_it_back(world: World)
     again = world.register(schedules=[Cron("0 2 * * *")])
     assert again.flow_id == made.flow_id
     assert world.prefect.call("GET", f"/deployments/{again.deployment_id}/schedules")
-    world.client.flows.delete(again.flow_id)
+    world.delete(again.flow_id)
 
 
 def test_open_runs_are_cancelled_in_prefect_and_stay_there(world: World) -> None:
@@ -121,28 +141,25 @@ def test_open_runs_are_cancelled_in_prefect_and_stay_there(world: World) -> None
     with pytest.raises(Conflict, match="--cancel-runs"):
         world.client.flows.delete(made.flow_id)
     assert not world.gone(f"/deployments/{made.deployment_id}")
-    done = world.client.flows.delete(made.flow_id, cancel_runs=True)
-    assert done.state is DeletionState.DELETED
+    world.delete(made.flow_id)
     assert world.prefect.call("GET", f"/flow_runs/{run.id}")["state"]["type"] == "CANCELLED"
     assert world.client.runs.get(run.id).status == "cancelled"
 
 
 def test_a_server_that_ended_in_the_middle_is_made_up_for_by_the_next(
-    world: World, prefect_server: str, tmp_path: Path
+    prefect_server: str, tmp_path: Path, flows: tuple[str, Path]
 ) -> None:
-    """The first server cannot reach Prefect, and is stopped; the next one finds what it left by itself."""
-    made = world.register(schedules=[Cron("0 2 * * *")])
-    nowhere = OrchestratorSettings(url="http://127.0.0.1:1/api")
-    away = replace(settings_of(prefect_server), orchestrator=nowhere)
-    data, url = tmp_path / "platform", f"/deployments/{made.deployment_id}"
-    with live_server(data, config=away, orchestrator=PrefectOrchestrator(nowhere, [])) as second:
-        with PlatformClient(second.url, second.token) as client:
-            told = client.flows.delete(made.flow_id)
-            assert told.state is DeletionState.DELETING
-            assert "Prefect at http://127.0.0.1:1/api does not answer" in (told.reason or "")
-            assert client.flows.get(made.flow_id).state is FlowState.DELETING
-    assert not world.gone(url)
-    config = settings_of(prefect_server)
-    with live_server(data, config=config, orchestrator=PrefectOrchestrator(config.orchestrator)):
-        until(lambda: world.gone(url), 30, "the deletion goes on")
-        until(lambda: not world.client.flows.list("default").items, 30, "the flow is deleted")
+    """One that cannot reach Prefect is stopped; the next finds by itself what it left."""
+    data = tmp_path / "platform"
+    with platform(data, prefect_server, flows) as first:
+        make_pool(first)
+        made = first.register(schedules=[Cron("0 2 * * *")])
+    where = f"/deployments/{made.deployment_id}"
+    with platform(data, "http://127.0.0.1:1/api", flows) as second:
+        told = second.client.flows.delete(made.flow_id)
+        assert told.state is DeletionState.DELETING
+        assert "Prefect at http://127.0.0.1:1/api does not answer" in (told.reason or "")
+        assert second.client.flows.get(made.flow_id).state is FlowState.DELETING
+    with platform(data, prefect_server, flows) as third:
+        until(lambda: third.gone(where), 30, "the deletion goes on")
+        until(lambda: not third.client.flows.list("default").items, 30, "the flow is deleted")

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from prefect_platform.server.services import (
     bundles,
@@ -22,6 +23,7 @@ from prefect_platform.server.services.parts import Parts
 FIRST_SECONDS = 60.0
 """After the start, so that a platform that is restarted daily is swept too."""
 EVERY_SECONDS = 3600.0
+STOP_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -60,17 +62,29 @@ async def _sweep_forever(parts: Parts) -> None:
     while True:
         await parts.clock.sleep(pause)
         pause = EVERY_SECONDS
-        await sweep(parts)
+        await _whole(sweep(parts))
 
 
 async def _delete_forever(parts: Parts) -> None:
     """At the start too: the deletion that the last server was killed at goes on at once."""
     while True:
         try:
-            await deletions.sweep(parts)
+            await _whole(deletions.sweep(parts))
         except Exception:  # noqa: BLE001 - a database that is away for a moment ends no deletion
             _log.exception("deletions of flows do not go on; it is tried again in a moment")
         await parts.clock.sleep(deletions.SWEEP_SECONDS)
+
+
+async def _whole(work: Coroutine[Any, Any, object]) -> None:
+    """Do a round to its end even if the loop is cancelled: no transaction is left in the middle. What takes
+    longer than `STOP_SECONDS` then is cancelled too, and made up for by the next server."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task], timeout=STOP_SECONDS)
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def sweep(parts: Parts) -> None:
