@@ -75,13 +75,14 @@ def platform(data: Path, prefect_url: str, flows: tuple[str, Path]) -> Iterator[
     """A platform on a data directory that another may have had before."""
     settings = OrchestratorSettings(url=prefect_url)
     config = ServerConfig(data_dir=data, backend="memory", orchestrator=settings)
-    prefect = Prefect(prefect_url)
+    prefect, orchestrator = Prefect(prefect_url), PrefectOrchestrator(settings)
     with (
-        live_server(data, config=config, orchestrator=PrefectOrchestrator(settings)) as server,
+        live_server(data, config=config, orchestrator=orchestrator) as server,
         PlatformClient(server.url, server.token) as client,
         prefect.http,
     ):
         yield World(server, client, prefect, *flows)
+        server.call(orchestrator.aclose())
 
 
 def make_pool(world: World) -> None:
