@@ -7,6 +7,7 @@
       NotSignedIn                no token, or one the platform does not know
       Forbidden                  the token is good but may not do this
       NotFound
+        Removed                  it was there, and retention removed it
       Conflict                   the thing is in another state than the call needs
         OffsetMismatch           a log append that does not start where the log ends
         AlreadyClaimed           a second launcher asks for a workload
@@ -119,6 +120,13 @@ class NotFound(PlatformError):
 
     code = "not-found"
     status = 404
+
+
+class Removed(NotFound):
+    """It was there, and was removed when its time was over; what is known of it stays in the message."""
+
+    code = "removed"
+    status = 410
 
 
 class Conflict(PlatformError):

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.db.tables import (
     AgentRow,
+    AttemptRow,
     BundleRow,
     DeploymentRow,
     FlowRow,
@@ -23,6 +25,7 @@ from prefect_platform.server.db.tables import (
     InstallationRow,
     MemberRow,
     ProjectRow,
+    RunRow,
     UserRow,
     WorkloadRow,
 )
@@ -34,7 +37,7 @@ from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.memory_blobs import MemoryBlobs
 from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.server.stores.memory_logs import MemoryLogs
-from prefect_platform.wire.runs import Attempt, AttemptRequest, Target
+from prefect_platform.wire.runs import Attempt, AttemptRequest, Status, Target
 from prefect_platform.wire.tokens import TokenKind
 
 GIB = 1 << 30
@@ -87,6 +90,17 @@ class Scene:
             )
             session.add(row)
         return row.id
+
+    async def settle(self, attempt: Attempt, at: datetime | None = None) -> None:
+        """Its processes are gone, Prefect has spoken, and the controller is done with it."""
+        at = at or self.parts.clock.now()
+        self.orchestrator.set_state(attempt.flow_run_id, "COMPLETED")
+        async with self.parts.database.session() as session:
+            workload = await session.get_one(WorkloadRow, attempt.workload.id)
+            workload.status, workload.ended_at, workload.removed_at = Status.SUCCEEDED.value, at, at
+            (await session.get_one(AttemptRow, attempt.id)).settled_at = at
+            run = await session.get_one(RunRow, attempt.flow_run_id)
+            run.status, run.ended_at, run.prefect_state = Status.SUCCEEDED.value, at, "Completed"
 
     async def stop_wanted(self, workload_id: str) -> bool:
         return bool((await self.row(WorkloadRow, workload_id)).target == Target.STOPPED)

@@ -20,8 +20,15 @@ def command(project: str | None, limit: int, as_json: bool) -> None:
         print(output.as_json(found))
         return
     rows = [
-        (f.name, f.latest_version, ", ".join(d.name for d in f.deployments), f.owner, f.updated_at)
+        (
+            f.name,
+            f.state.value,
+            f.latest_version,
+            ", ".join(d.name for d in f.deployments),
+            f.owner,
+            f.updated_at,
+        )
         for f in found
     ]
-    header = ("name", "version", "deployments", "owner", "changed")
+    header = ("name", "state", "version", "deployments", "owner", "changed")
     print(output.table(header, rows, nothing=f"No flows in {client.project}. `flow register` stores one."))

@@ -43,6 +43,8 @@ def _shown(flow: Flow, last: FlowVersion | None, runs: Sequence[Run]) -> str:
                 ("id", flow.id),
                 ("project", flow.project),
                 ("owner", flow.owner),
+                ("state", flow.state.value),
+                ("reason", flow.reason),
                 ("version", last and f"{last.number} ({last.status.value}, {last.code.kind.value})"),
                 ("code", last and f"{last.code.digest[:12]} from {last.code.origin}"),
                 ("entrypoint", last and last.code.entrypoint),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prefect_platform.cli.connection import connected, project_option
-from prefect_platform.errors import NotFound
+from prefect_platform.errors import NotFound, Removed
 
 if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
@@ -34,7 +34,22 @@ def command(run: str, live: bool, source: str | None, tail: int | None, project:
         found = find_run(client, run)
         if live:
             sys.exit(0 if following.follow(client, found.id, source) else 1)
-        _print(client, found, _chosen(found, client.logs.sources(found.id), source), tail)
+        chosen = _chosen(found, client.logs.sources(found.id), source)
+        _print(client, found, _kept(chosen), tail)
+
+
+def _kept(sources: Sequence[LogSource]) -> Sequence[LogSource]:
+    """Those that are there. Of each that retention removed, it is told beside the log that it was.
+
+    Raises:
+        Removed: that is all of them.
+    """
+    gone = [source.removal for source in sources if source.removal]
+    if gone and len(gone) == len(sources):
+        raise Removed("\n".join(gone))
+    for words in gone:
+        click.echo(words, err=True)
+    return [source for source in sources if not source.removal]
 
 
 def _chosen(run: RunDetail, sources: Sequence[LogSource], wanted: str | None) -> Sequence[LogSource]:

@@ -108,4 +108,6 @@ def _promises(promises: Sequence[Promise]) -> Iterator[str]:
 
 
 def _seal(source: LogSource) -> str:
+    if source.removed_at is not None:
+        return f"removed {source.removed_at.date().isoformat()} by retention"
     return f"SHA-256 {source.sha256[:12]}" if source.sealed_at and source.sha256 else "not yet"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prefect_platform.cli import output
+from prefect_platform.cli.embedded.disk import Disk, disk
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state
 from prefect_platform.client.settings import connect
@@ -43,6 +44,8 @@ class Standing:
     kept: Mapping[str, Resource] = field(default_factory=dict)
     """By name: agents that the platform starts, and how they are."""
     runs: Sequence[Run] = field(default=())
+    disk: Disk | None = None
+    """None where the platform keeps nothing on this machine."""
 
     @property
     def sound(self) -> bool:
@@ -58,12 +61,13 @@ class Standing:
             "agents": list(self.agents),
             "kept_agents": list(self.kept.values()),
             "open_runs": list(self.runs),
+            "disk": asdict(self.disk) if self.disk is not None else None,
         }
 
 
 def look(places: Places) -> Standing:
     """Ask the machine, then the platform that the profile names."""
-    parts = list(_parts(read_state(places)))
+    parts, used = list(_parts(read_state(places))), disk(places.data)
     try:
         with connect() as client:
             agents = client.agents.list(client.project)
@@ -74,9 +78,9 @@ def look(places: Places) -> Standing:
                 for run in client.runs.list(client.project, status=status, limit=_RUNS).items
             ]
             by_name = {one.name: one for one in kept}
-            return Standing(parts, client.url, None, agents, by_name, runs)
+            return Standing(parts, client.url, None, agents, by_name, runs, used)
     except PlatformError as error:
-        return Standing(parts, None, error.message)
+        return Standing(parts, None, error.message, disk=used)
 
 
 def _parts(state: State | None) -> list[PartStanding]:
@@ -114,6 +118,8 @@ def shown(standing: Standing) -> str:
             nothing="No platform was started on this machine. `prefect-platform up` starts one.",
         )
     ]  # fmt: skip
+    if standing.disk is not None:
+        sections.append(_disk(standing.disk))
     if standing.problem is not None:
         return "\n\n".join([*sections, standing.problem])
     agents = [agent_row(one, standing.kept.get(one.name)) for one in standing.agents]
@@ -143,3 +149,12 @@ def agent_row(agent: Agent, kept: Resource | None) -> tuple[str, str, str, str |
     if kept.state.target == "stopped":
         why = why or f"`prefect-platform agent start {agent.name}` starts it"
     return agent.name, kept.state.status.value, output.ago(agent.last_seen_at), why or said
+
+
+def _disk(found: Disk) -> str:
+    rows = [
+        (use.name, f"{'' if use.whole else 'more than '}{output.size(use.bytes)}", f"{use.files:,}")
+        for use in found.stores
+    ]
+    rows.append(("free", output.size(found.free_bytes), ""))
+    return output.table(("on disk", "size", "files"), rows, nothing="")

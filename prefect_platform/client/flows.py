@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from types import NoneType
 
 import requests
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +14,7 @@ from prefect_platform.client.transport import Transport
 from prefect_platform.errors import DigestMismatch, NotFound, Unavailable
 from prefect_platform.names import nearest
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.deletions import Deletion, DeletionPlan
 from prefect_platform.wire.flows import (
     ConfirmRequest,
     Flow,
@@ -113,9 +113,21 @@ class Flows:
         path = f"/api/v1/flow-versions/{version_id}/source"
         return self._transport.call("GET", path, tuple[SourceFile, ...])
 
-    def delete(self, flow_id: str) -> None:
-        """Delete the flow, its versions and its deployments in Prefect. Runs and logs stay."""
-        self._transport.call("DELETE", f"/api/v1/flows/{flow_id}", NoneType)
+    def deletion_plan(self, flow_id: str) -> DeletionPlan:
+        """What deleting the flow would take along, end and leave. Nothing is changed."""
+        return self._transport.call("GET", f"/api/v1/flows/{flow_id}/deletion", DeletionPlan)
+
+    def delete(self, flow_id: str, *, cancel_runs: bool = False) -> Deletion:
+        """Delete the flow, its versions and its deployments in Prefect. Runs and logs stay.
+
+        What cannot be done now, because Prefect does not answer, goes on by itself; the same call again tells
+        how far it is.
+
+        Raises:
+            Conflict: runs of it are open, and `cancel_runs` does not say that they are to end with it.
+        """
+        params = {"cancel_runs": "true"} if cancel_runs else None
+        return self._transport.call("DELETE", f"/api/v1/flows/{flow_id}", Deletion, params=params)
 
     def run(self, flow_id: str, request: RunRequest, *, key: str | None = None) -> Run:
         """Start a deployment of the flow, now or at the time in `request`."""

@@ -16,6 +16,7 @@ from prefect_platform.errors import UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.wire import runs as wire
 from prefect_platform.wire.flows import BundleFile, RunRequest
+from prefect_platform.wire.logs import LogSource
 from prefect_platform.wire.promises import Promise
 
 _QUICK, _SLOW = 0.2, 1.0
@@ -189,7 +190,8 @@ class Run:
         return state
 
     def logs(self, source: str | None = None) -> str:
-        """Everything it has written so far, oldest first, or only one source, such as `flow`.
+        """Everything it has written so far, oldest first, or only one source, such as `flow`. What retention
+        removed stands there as a line that says so.
 
         Raises:
             UsageError: it has no such source; the message names those it has.
@@ -201,8 +203,12 @@ class Run:
             raise UsageError(
                 f"Run {self.name} has no log {source!r}.{nearest(source, known)} It has {', '.join(known)}."
             )
-        pieces = [self._client.logs.raw(found.workload_id, found.source) for found in chosen]
-        return b"".join(pieces).decode("utf-8", "replace")
+        return "".join(self._text(found) for found in chosen)
+
+    def _text(self, found: LogSource) -> str:
+        if found.removal:
+            return f"[prefect-platform] {found.removal}\n"
+        return self._client.logs.raw(found.workload_id, found.source).decode("utf-8", "replace")
 
     def cancel(self, reason: str = "cancelled") -> str:
         """Ask for its end. It ends within its grace period; `wait` tells when."""

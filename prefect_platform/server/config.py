@@ -18,6 +18,8 @@ _USUAL = (("http", 80), ("https", 443))
 _DOMAIN = re.compile(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9][0-9]{0,4})?")
 DATABASE_FILE = "platform.db"
 """In the data directory, where no other database is named."""
+MAX_DAYS = 36_500
+"""A century: more is meant as 0, which is for ever."""
 RESULTS_DIRECTORY = "stored-results"
 """In the data directory. `results` beside it is where runs keep theirs that cannot use the platform's."""
 
@@ -58,7 +60,7 @@ class LimitSettings:
     result_bytes: int = 1 << 30
     """Largest result of a task or flow."""
     result_days: int = 30
-    """A result that was neither written nor read for so long is deleted."""
+    """A result that was neither written nor read for so long is deleted; 0 keeps it for ever."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,20 @@ class EnvironmentSettings:
     """Disk that built environments may take together; the longest unused go first."""
     keep_days: int = 30
     """How long one that no run uses is kept."""
+
+
+@dataclass(frozen=True)
+class RetentionSettings:
+    """How many days things are kept. 0 keeps them for ever. Results have theirs in `result_days`."""
+
+    run_days: int = 365
+    """Of a run after its end: with attempts, workloads, transitions, steps and what is left of its log."""
+    log_days: int = 90
+    """Of a log after the end of its run; never longer than the run. That there was one stays known."""
+    bundle_days: int = 30
+    """Of the code of a version that no deployment names, after it was last registered or run."""
+    environment_days: int = 30
+    """Of an environment that no version uses, after it was first stored."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,7 @@ class ServerConfig:
     logs: LogSettings = field(default_factory=LogSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     local_repositories: bool | None = None
     """Whether a flow may name a path of this machine as its git repository; by default where the platform
     is for this machine alone."""
@@ -172,6 +189,12 @@ class _Variables:
         if not value.isdigit():
             raise UsageError(f"{PREFIX}{name} is {value!r}: expected a whole number.")
         return int(value)
+
+    def days(self, name: str, default: int) -> int:
+        value = self.whole(name, default)
+        if value > MAX_DAYS:
+            raise UsageError(f"{PREFIX}{name} is {value}: at most {MAX_DAYS} days, or 0 for ever.")
+        return value
 
     def some(self, name: str, default: int) -> int:
         value = self.whole(name, default)
@@ -223,6 +246,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             cache_bytes=given.whole("ENVIRONMENT_CACHE_BYTES", EnvironmentSettings.cache_bytes),
             keep_days=given.whole("ENVIRONMENT_KEEP_DAYS", EnvironmentSettings.keep_days),
         ),
+        retention=RetentionSettings(
+            run_days=given.days("RETENTION_RUN_DAYS", RetentionSettings.run_days),
+            log_days=given.days("RETENTION_LOG_DAYS", RetentionSettings.log_days),
+            bundle_days=given.days("RETENTION_BUNDLE_DAYS", RetentionSettings.bundle_days),
+            environment_days=given.days("RETENTION_ENVIRONMENT_DAYS", RetentionSettings.environment_days),
+        ),
         runs=RunSettings(
             default_cores=float(given.some("DEFAULT_CORES", 1)),
             default_memory_bytes=given.some("DEFAULT_MEMORY_BYTES", 1 << 30),
@@ -270,7 +299,7 @@ def _limits(given: _Variables) -> LimitSettings:
         bundle_bytes=given.whole("BUNDLE_BYTES", LimitSettings.bundle_bytes),
         log_cap_bytes=given.whole("LOG_CAP_BYTES", LimitSettings.log_cap_bytes),
         result_bytes=given.whole("RESULT_BYTES", LimitSettings.result_bytes),
-        result_days=given.whole("RESULT_DAYS", LimitSettings.result_days),
+        result_days=given.days("RESULT_DAYS", LimitSettings.result_days),
     )
 
 

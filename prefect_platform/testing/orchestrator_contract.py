@@ -127,3 +127,9 @@ class OrchestratorContract:
             await stage.orchestrator.delete_deployment(deployment)
         with pytest.raises(NotFound):
             await stage.orchestrator.create_run(deployment, {}, [], None, None)
+        assert await stage.orchestrator.list_automations(deployment) == []
+
+    @pytest.mark.asyncio
+    async def test_an_id_that_is_none_of_prefects_is_deleted_already(self, stage: Stage) -> None:
+        await stage.orchestrator.delete_deployment("not-a-uuid")
+        assert await stage.orchestrator.list_automations("not-a-uuid") == []

@@ -140,6 +140,12 @@ class VersionStatus(StrEnum):
     READY = "ready"
 
 
+class FlowState(StrEnum):
+    READY = "ready"
+    DELETING = "deleting"
+    """It goes: nothing of it begins any more. What holds it up, if anything does, is its `reason`."""
+
+
 class Flow(Answer):
     id: Identifier
     project: str
@@ -149,6 +155,8 @@ class Flow(Answer):
     deployments: list[Deployment] = []
     created_at: When
     updated_at: When
+    state: FlowState = FlowState.READY
+    reason: str | None = None
 
 
 class FlowVersion(Answer):

@@ -56,6 +56,20 @@ class LogSource(Answer):
     gaps: list[Gap]
     first_at: When | None
     last_at: When | None
+    removed_at: When | None = None
+    """When retention removed its bytes: the rest says what they were."""
+
+    @property
+    def removal(self) -> str:
+        """What became of a log whose time was over, and what it was; empty while it is there."""
+        if self.removed_at is None:
+            return ""
+        digest = f", SHA-256 {self.sha256}" if self.sha256 else ""
+        return (
+            f"Log {self.source!r} of workload {self.workload_id} was removed on "
+            f"{self.removed_at.date().isoformat()}, when its time was over "
+            f"(PREFECT_PLATFORM_RETENTION_LOG_DAYS). It had {self.lines} lines, {self.size} bytes{digest}."
+        )
 
 
 class LogChunk(Answer):

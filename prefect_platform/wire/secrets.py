@@ -159,3 +159,8 @@ class SecretUse(Answer):
     user: str | None
     """Who started the run, where that is known; the owner of a resource."""
     at: When
+    flow: str | None = None
+    flow_version: int | None = None
+    """Number of the version in its flow."""
+    run_removed: bool = False
+    """Whether retention removed the run: then this line is all that is left of it."""

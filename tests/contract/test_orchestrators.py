@@ -106,6 +106,7 @@ class TestPrefect(OrchestratorContract):
         )
         related = f"/automations/related-to/prefect.deployment.{deployment}"
         assert stage.prefect.call("GET", related)
+        assert await stage.orchestrator.list_automations(deployment) == ["on event"]
         await stage.orchestrator.delete_deployment(deployment)
         assert stage.prefect.call("GET", related) == []
 

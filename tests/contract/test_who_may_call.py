@@ -45,6 +45,7 @@ POST   /projects/{project}/recipes                           U
 GET    /recipe-schema                                        U
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
+GET    /flows/{flow_id}/deletion                    U
 GET    /flows/{flow_id}/versions                    U
 POST   /flows/{flow_id}/runs                        U
 GET    /flow-versions/{version_id}                  UA

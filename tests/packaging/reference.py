@@ -124,7 +124,7 @@ def _variables(path: Path) -> list[str]:
         c
         for c in calls
         if isinstance(c.func, ast.Attribute)
-        and c.func.attr in {"text", "whole", "some", "yes", "path", "several"}
+        and c.func.attr in {"text", "whole", "days", "some", "yes", "path", "several"}
         and c.args
     ]
     return sorted({c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)})

@@ -22,7 +22,8 @@ SERVER = tuple(
     for name in (
         "BUNDLE_BYTES", "DEFAULT_CORES", "DEFAULT_MEMORY_BYTES", "ENVIRONMENT_CACHE_BYTES",
         "ENVIRONMENT_KEEP_DAYS", "KEYRING", "LOCAL_REPOSITORIES", "LOG_CAP_BYTES", "RESULT_BYTES",
-        "RESULT_DAYS", "SIZES", "UV",
+        "RESULT_DAYS", "RETENTION_BUNDLE_DAYS", "RETENTION_ENVIRONMENT_DAYS", "RETENTION_LOG_DAYS",
+        "RETENTION_RUN_DAYS", "SIZES", "UV",
     )
 )  # fmt: skip
 """Settings of the server that whoever starts a platform on one machine may give too."""

@@ -100,7 +100,16 @@ class FlowRow(Base):
     updated_at: Mapped[datetime] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
     """A deleted flow is not listed any more; its runs and their logs stay. Registering revives it."""
-    __table_args__ = (Index("ix_flows_project_id", "project_id", "id"),)
+    deleting_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when it is being deleted: from then on nothing of it begins, and the deletion goes on until it
+    is done, whatever ends meanwhile."""
+    deleting_by: Mapped[str | None] = mapped_column(String(255))
+    deleting_problem: Mapped[str | None] = mapped_column(Text)
+    """What the deletion waits for."""
+    __table_args__ = (
+        Index("ix_flows_project_id", "project_id", "id"),
+        Index("ix_flows_deleting_at", "deleting_at"),
+    )
 
 
 class BundleRow(Base):
@@ -183,6 +192,8 @@ class RunRow(Base):
         Index("ix_runs_project_id", "project_id", "created_at", "id"),
         Index("ix_runs_flow_id", "flow_id", "created_at", "id"),
         Index("ix_runs_parent_run_id", "parent_run_id"),
+        Index("ix_runs_version_id", "version_id"),
+        Index("ix_runs_ended_at", "ended_at", "id"),
     )
 
 
@@ -272,6 +283,10 @@ class WorkloadRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the backend freed what it left behind: the controller is done with it."""
+    removed_logs: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    """What its log was, a `LogSource` each, once retention has begun to remove it: nobody reads it then."""
+    logs_freed_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the bytes of its log were gone."""
     lock_token: Mapped[str | None] = mapped_column(String(64))
     lock_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     __table_args__ = (
@@ -304,6 +319,7 @@ class AttemptRow(Base):
         UniqueConstraint("run_id", "pending_state_id", name="uq_attempts_pending"),
         UniqueConstraint("run_id", "number", name="uq_attempts_number"),
         Index("ix_attempts_unsettled", "project_id", "settled_at"),
+        Index("ix_attempts_version_id", "version_id"),
     )
 
 
@@ -365,15 +381,17 @@ class SecretVersionRow(Base):
 
 
 class SecretUseRow(Base):
-    """The ledger: which workload was given which version of which secret, and when."""
+    """The ledger: which workload was given which version of which secret, and when. It outlives the run."""
 
     __tablename__ = "secret_uses"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"))
     version: Mapped[int] = mapped_column(Integer)
-    workload_id: Mapped[str] = mapped_column(ForeignKey("workloads.id"))
+    workload_id: Mapped[str] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
+    kept: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """What is still known of the run once retention has removed it."""
     __table_args__ = (
         UniqueConstraint("workload_id", "secret_id", "version", name="uq_secret_uses_once"),
         Index("ix_secret_uses_secret_id", "secret_id", "id"),

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import bundles, flows, registration, versions
+from prefect_platform.server.services import bundles, deletion_plans, deletions, flows, registration, versions
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.deletions import Deletion, DeletionPlan
 from prefect_platform.wire.flows import (
     ConfirmRequest,
     Flow,
@@ -56,10 +57,17 @@ async def show(request: Request, caller: User, flow_id: str) -> Flow:
     return await flows.show(parts_of(request), caller, flow_id)
 
 
-@router.delete("/flows/{flow_id}", status_code=204)
-async def delete(request: Request, caller: User, flow_id: str) -> None:
-    """Delete the flow's deployments in Prefect and take it out of the listings. Runs and logs stay."""
-    await flows.delete(parts_of(request), caller, flow_id)
+@router.get("/flows/{flow_id}/deletion")
+async def deletion_plan(request: Request, caller: User, flow_id: str) -> DeletionPlan:
+    """What deleting the flow would take along, end and leave. Nothing is changed."""
+    return await deletion_plans.plan(parts_of(request), caller, flow_id)
+
+
+@router.delete("/flows/{flow_id}")
+async def delete(request: Request, caller: User, flow_id: str, cancel_runs: bool = False) -> Deletion:
+    """Delete a flow with its deployments in Prefect, versions and code. Runs and their logs stay. With open
+    runs it is refused, or they are cancelled. What cannot be done now goes on by itself."""
+    return await deletions.delete_flow(parts_of(request), caller, flow_id, cancel_runs=cancel_runs)
 
 
 @router.get("/flows/{flow_id}/versions")

@@ -16,6 +16,7 @@ from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import (
     AttemptRow,
     DeploymentRow,
+    FlowRow,
     FlowVersionRow,
     RunRow,
     TransitionRow,
@@ -47,7 +48,8 @@ async def create(parts: Parts, caller: Caller, request: AttemptRequest) -> Attem
     """The attempt for one Pending state of a flow run: made now, or the one that is there.
 
     Raises:
-        NotFound: this project knows no such flow version, or there is no such size any more.
+        NotFound: this project knows no such flow version, its flow was deleted, or there is no such size any
+            more.
         UsageError: its size is not offered any more.
         Unavailable: the platform is being stopped.
     """
@@ -74,6 +76,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
     )
     if found is not None:
         return await workload_views.attempt(session, found)
+    await _check_flow(session, version, request)
     if parts.machine.draining:
         raise Unavailable("The platform is being stopped and takes no new attempts.")
     row = _workload(parts, version, run, await _priority(session, version, request), at)
@@ -95,6 +98,16 @@ async def _version(session: AsyncSession, caller: Caller, request: AttemptReques
             "project, or deleted. Register the flow again here."
         )
     return version
+
+
+async def _check_flow(session: AsyncSession, version: FlowVersionRow, request: AttemptRequest) -> None:
+    """Nothing of a flow begins that goes or is gone. The row is held: a deletion begins after this."""
+    flow = await session.get(FlowRow, version.flow_id, with_for_update={"read": True}, populate_existing=True)
+    if flow is None or flow.deleting_at is not None or flow.deleted_at is not None:
+        raise NotFound(
+            f"Flow run {request.flow_run_name!r} is one of flow {flow.name if flow else version.flow_id!r}, "
+            "which was deleted: register the flow again to run it."
+        )
 
 
 async def _run(

@@ -6,17 +6,25 @@ import asyncio
 import tempfile
 import zipfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, DigestMismatch, NotFound, Unavailable
-from prefect_platform.server.db.tables import BundleRow, FlowVersionRow
+from prefect_platform.server.db.tables import (
+    AttemptRow,
+    BundleRow,
+    DeploymentRow,
+    FlowRow,
+    FlowVersionRow,
+    RunRow,
+    WorkloadRow,
+)
 from prefect_platform.server.services import projects, versions
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
@@ -182,24 +190,74 @@ def _text(data: bytes) -> str | None:
 
 
 async def reap(parts: Parts) -> int:
-    """Remove bundles that no version names for a day; the number removed."""
+    """Remove bundles that nobody needs: no version names them for a day, or only versions of deleted flows,
+    or only versions that retention says are unused; the number removed."""
+    now, days = parts.clock.now(), parts.config.retention.bundle_days
+    since = now - timedelta(days=days) if days else None
+    gone = [BundleRow.created_at < now - UNUSED, ~_needed(since)]
+    if since is not None:
+        gone.append(or_(BundleRow.created_at < since, ~_needed(None)))
+    async with parts.database.reader() as session:
+        found = (await session.scalars(select(BundleRow).where(*gone))).all()
+    for row in found:
+        await _remove(parts, row, *gone)
+    return len(found)
+
+
+async def unused_of(session: AsyncSession, flow_id: str, *, gone: bool = False) -> Sequence[BundleRow]:
+    """Bundles of a flow that nobody needs; with `gone` those that nobody would, were the flow not there."""
+    mine = select(FlowVersionRow.code_digest).where(FlowVersionRow.flow_id == flow_id)
+    project = select(FlowRow.project_id).where(FlowRow.id == flow_id).scalar_subquery()
+    found = select(BundleRow).where(
+        BundleRow.project_id == project,
+        BundleRow.code_digest.in_(mine),
+        ~_needed(None, without=flow_id if gone else ""),
+    )
+    return (await session.scalars(found.order_by(BundleRow.code_digest))).all()
+
+
+async def remove_unused(parts: Parts, flow_id: str, code_digest: str) -> None:
+    """Remove a bundle of a flow that goes, unless somebody uses it by now."""
+    async with parts.database.reader() as session:
+        found = [row for row in await unused_of(session, flow_id) if row.code_digest == code_digest]
+    for row in found:
+        await _remove(parts, row, ~_needed(None))
+
+
+async def _remove(parts: Parts, row: BundleRow, *still: ColumnElement[bool]) -> None:
+    """Remove the bytes and then the row, if all is `still` so. A row without bytes is a missing bundle, which
+    a registration uploads again; bytes without a row would be found by nobody."""
+    async with parts.database.reader() as session:
+        users = await session.scalar(select(func.count()).where(BundleRow.sha256 == row.sha256))
+    if users == 1:
+        await parts.blobs.delete(row.sha256)
+    key = (BundleRow.project_id == row.project_id, BundleRow.code_digest == row.code_digest)
     async with parts.database.session() as session:
-        gone = await session.scalars(
-            delete(BundleRow)
-            .where(
-                BundleRow.created_at < parts.clock.now() - UNUSED,
-                ~exists().where(
-                    FlowVersionRow.project_id == BundleRow.project_id,
-                    FlowVersionRow.code_digest == BundleRow.code_digest,
-                ),
-            )
-            .returning(BundleRow.sha256)
-            .execution_options(synchronize_session=False)
+        await session.execute(
+            delete(BundleRow).where(*key, *still).execution_options(synchronize_session=False)
         )
-        unused = set(gone.all())
-    for sha256 in unused:
-        async with parts.database.reader() as session:
-            users = await session.scalar(select(func.count()).where(BundleRow.sha256 == sha256))
-        if not users:
-            await parts.blobs.delete(sha256)
-    return len(unused)
+
+
+def _needed(since: datetime | None, without: str = "") -> ColumnElement[bool]:
+    """That some version needs a bundle: one of a flow that stays, or of an attempt that goes on. With `since`
+    the version is deployed too, or was registered or run after that. Flow `without` does not count."""
+    stays: ColumnElement[bool] = exists().where(
+        FlowRow.id == FlowVersionRow.flow_id, FlowRow.deleted_at.is_(None), FlowRow.deleting_at.is_(None)
+    )
+    if since is not None:
+        deployed = exists().where(DeploymentRow.version_id == FlowVersionRow.id)
+        run = exists().where(
+            RunRow.version_id == FlowVersionRow.id, or_(RunRow.ended_at.is_(None), RunRow.ended_at >= since)
+        )
+        stays = and_(stays, or_(FlowVersionRow.created_at >= since, deployed, run))
+    goes_on = exists().where(
+        AttemptRow.version_id == FlowVersionRow.id,
+        WorkloadRow.id == AttemptRow.workload_id,
+        WorkloadRow.ended_at.is_(None),
+    )
+    return exists().where(
+        FlowVersionRow.project_id == BundleRow.project_id,
+        FlowVersionRow.code_digest == BundleRow.code_digest,
+        FlowVersionRow.flow_id != without,
+        or_(stays, goes_on),
+    )

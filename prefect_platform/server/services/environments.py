@@ -41,7 +41,7 @@ async def ensure(
 ) -> str:
     """The fingerprint of an environment that is stored from now on, if it was not before."""
     mark = fingerprint(spec)
-    if await _row(session, project.id, mark) is None:
+    if await _row(session, project.id, mark, held=True) is None:
         session.add(
             EnvironmentRow(
                 id=new_id("en"),
@@ -112,10 +112,14 @@ async def _rendered(
     ]
 
 
-async def _row(session: AsyncSession, project_id: str, mark: str) -> EnvironmentRow | None:
+async def _row(
+    session: AsyncSession, project_id: str, mark: str, *, held: bool = False
+) -> EnvironmentRow | None:
+    """The row; `held` keeps retention from it until the session ends."""
+    statement = select(EnvironmentRow).where(
+        EnvironmentRow.project_id == project_id, EnvironmentRow.fingerprint == mark
+    )
     found: EnvironmentRow | None = await session.scalar(
-        select(EnvironmentRow).where(
-            EnvironmentRow.project_id == project_id, EnvironmentRow.fingerprint == mark
-        )
+        statement.with_for_update(read=True) if held else statement
     )
     return found

@@ -1,33 +1,58 @@
-"""Flows: one identity over all their versions. Deleting one takes its deployments out of Prefect."""
+"""Flows: one identity over all their versions."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import NotFound
+from prefect_platform.errors import Conflict, NotFound
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, UserRow
 from prefect_platform.server.services import projects
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
-from prefect_platform.wire.flows import Deployment, Flow
+from prefect_platform.wire.flows import Deployment, Flow, FlowState
 
 
-async def find(session: AsyncSession, caller: Caller, flow_id: str) -> FlowRow:
-    """A flow that the caller reaches; NotFound otherwise."""
-    row = await session.get(FlowRow, flow_id)
-    if row is None or row.deleted_at is not None:
+async def find(
+    session: AsyncSession, caller: Caller, flow_id: str, *, deleted: bool = False, write: bool = False
+) -> FlowRow:
+    """A flow that the caller reaches, also one that is `deleted` if that is asked for; NotFound otherwise."""
+    row = await session.get(FlowRow, flow_id, with_for_update=write, populate_existing=write)
+    if row is None or (row.deleted_at is not None and not deleted):
         raise _absent(flow_id)
     try:
         await projects.reachable(session, caller, row.project_id)
     except NotFound as error:
         raise _absent(flow_id) from error
     return row
+
+
+async def goes(parts: Parts, flow_id: str) -> bool:
+    """Whether a flow is being deleted."""
+    async with parts.database.reader() as session:
+        found = select(FlowRow.id).where(FlowRow.id == flow_id, FlowRow.deleting_at.is_not(None))
+        return await session.scalar(found) is not None
+
+
+def check_stays(row: FlowRow) -> None:
+    """Refuse what begins something new with a flow that goes.
+
+    Raises:
+        Conflict: it is being deleted.
+    """
+    if row.deleting_at is not None:
+        since = row.deleting_at.isoformat(timespec="seconds")
+        waits = f" It waits: {row.deleting_problem}" if row.deleting_problem else ""
+        raise Conflict(
+            f"Flow {row.name!r} is being deleted since {since} by {row.deleting_by}: nothing of it begins. "
+            "Register it once `prefect-platform flow list` does not show it any more, which brings it "
+            f"back.{waits}",
+            state="deleting",
+        )
 
 
 def _absent(flow_id: str) -> NotFound:
@@ -53,27 +78,6 @@ async def listing(
         return Page[Flow](items=await rendered(session, rows), cursor=following)
 
 
-async def delete(parts: Parts, caller: Caller, flow_id: str) -> None:
-    """Delete a flow's deployments in Prefect, then take it out of the listings.
-
-    Its runs and their logs stay. When Prefect does not answer nothing is forgotten, and the same call
-    later goes on where this one stopped.
-    """
-    async with parts.database.reader() as session:
-        await find(session, caller, flow_id)
-        deployments = (
-            await session.scalars(select(DeploymentRow).where(DeploymentRow.flow_id == flow_id))
-        ).all()
-    for deployment in deployments:
-        await parts.orchestrator.delete_deployment(deployment.prefect_deployment_id)
-    async with parts.database.session() as session:
-        row = await find(session, caller, flow_id)
-        await session.execute(
-            delete_rows(DeploymentRow).where(DeploymentRow.id.in_([one.id for one in deployments]))
-        )
-        row.deleted_at = parts.clock.now()
-
-
 async def rendered(session: AsyncSession, rows: list[FlowRow]) -> list[Flow]:
     """These flows with their names and deployments, in as many queries as for one."""
     ids = [row.id for row in rows]
@@ -97,9 +101,18 @@ async def rendered(session: AsyncSession, rows: list[FlowRow]) -> list[Flow]:
             deployments=deployments[row.id],
             created_at=row.created_at,
             updated_at=row.updated_at,
+            state=FlowState.READY if row.deleting_at is None else FlowState.DELETING,
+            reason=_deleting_words(row),
         )
         for row in rows
     ]
+
+
+def _deleting_words(row: FlowRow) -> str | None:
+    if row.deleting_at is None:
+        return None
+    waits = f". It waits: {row.deleting_problem}" if row.deleting_problem else ""
+    return f"Being deleted by {row.deleting_by} since {row.deleting_at.isoformat(timespec='seconds')}{waits}"
 
 
 async def deployments_of(session: AsyncSession, flow_ids: list[str]) -> dict[str, list[Deployment]]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from prefect_platform.errors import Conflict, NotFound, OffsetMismatch, StorageFull, foreign
+from prefect_platform.errors import Conflict, NotFound, OffsetMismatch, Removed, StorageFull, foreign
 from prefect_platform.server.db.tables import LogGapRow, WorkloadRow
 from prefect_platform.server.services import log_masking, workloads
 from prefect_platform.server.services.callers import Caller
@@ -151,11 +151,38 @@ async def source_infos(parts: Parts, workload_ids: Sequence[str]) -> list[LogSou
     gaps: dict[tuple[str, str], list[Gap]] = defaultdict(list)
     for row in await _gap_rows(parts, workload_ids):
         gaps[row.workload_id, row.source].append(_gap(row))
+    gone = await removed(parts, workload_ids)
     return [
-        await _info(parts, workload_id, source, gaps[workload_id, source])
+        info
         for workload_id in workload_ids
-        for source in await parts.logs.sources(workload_id)
+        for info in gone.get(workload_id) or await _infos(parts, workload_id, gaps)
     ]
+
+
+async def _infos(parts: Parts, workload_id: str, gaps: dict[tuple[str, str], list[Gap]]) -> list[LogSource]:
+    sources = await parts.logs.sources(workload_id)
+    return [await _info(parts, workload_id, source, gaps[workload_id, source]) for source in sources]
+
+
+async def removed(parts: Parts, workload_ids: Sequence[str]) -> dict[str, list[LogSource]]:
+    """What the logs of these workloads were, of those that retention removed."""
+    asked = select(WorkloadRow.id, WorkloadRow.removed_logs).where(
+        WorkloadRow.id.in_(workload_ids), WorkloadRow.removed_logs.is_not(None)
+    )
+    async with parts.database.reader() as session:
+        found = (await session.execute(asked)).tuples()
+        return {key: [LogSource.model_validate(one) for one in told] for key, told in found if told}
+
+
+async def check_kept(parts: Parts, workload_id: str, source: str | None = None) -> None:
+    """Refuse to show an empty log in the place of one that was removed.
+
+    Raises:
+        Removed: retention removed this source, or any if none is named.
+    """
+    for info in (await removed(parts, [workload_id])).get(workload_id, []):
+        if source in (None, info.source):
+            raise Removed(info.removal, workload_id=workload_id, sha256=info.sha256, size=info.size)
 
 
 async def _info(parts: Parts, workload_id: str, source: str, gaps: list[Gap]) -> LogSource:

@@ -18,7 +18,7 @@ from prefect_platform.server.services import log_cursor, runs, waiting, workload
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_cursor import Cursor, Place
 from prefect_platform.server.services.log_pulse import Pulse
-from prefect_platform.server.services.logs import source_infos
+from prefect_platform.server.services.logs import check_kept, source_infos
 from prefect_platform.server.services.logs_read import piece
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.log_places import checked
@@ -49,7 +49,11 @@ class View:
 async def follow_run(
     parts: Parts, caller: Caller, run_id: str, last_event_id: str | None
 ) -> AsyncIterator[Event]:
-    """All sources of all attempts of a run, later ones too, until the last attempt has ended."""
+    """All sources of all attempts of a run, later ones too, until the last attempt has ended.
+
+    Raises:
+        Removed: it is over, and retention removed its log.
+    """
 
     async def look() -> View:
         async with parts.database.reader() as session:
@@ -62,6 +66,8 @@ async def follow_run(
             )
             rows = (await session.scalars(found)).all()
             over = workloads.is_final(rows[-1]) if rows else run.ended_at is not None
+        if rows and rows[-1].removed_logs:
+            await check_kept(parts, rows[-1].id)
         if not rows:
             await waiting.refresh(parts, [run])
         return View([row.id for row in rows], over)
@@ -73,13 +79,19 @@ async def follow_run(
 async def follow_source(
     parts: Parts, caller: Caller, workload_id: str, source: str, last_event_id: str | None
 ) -> AsyncIterator[Event]:
-    """One source, until it is sealed. It may not have begun yet."""
+    """One source, until it is sealed. It may not have begun yet.
+
+    Raises:
+        Removed: retention removed it.
+    """
     checked(workload_id, source)
 
     async def look() -> View:
         async with parts.database.reader() as session:
             row = await workloads.own(session, caller, workload_id)
-            return View([workload_id], workloads.is_final(row))
+        if row.removed_logs:
+            await check_kept(parts, workload_id, source)
+        return View([workload_id], workloads.is_final(row))
 
     cursor = log_cursor.of_source((workload_id, source), last_event_id)
     follower = _Follower(parts, cursor, look, only=source)

@@ -15,7 +15,7 @@ from prefect_platform.errors import NotFound, UsageError
 from prefect_platform.server.db.tables import AttemptRow
 from prefect_platform.server.services import log_text, runs, workloads
 from prefect_platform.server.services.callers import Caller
-from prefect_platform.server.services.logs import instant, source_infos
+from prefect_platform.server.services.logs import check_kept, instant, source_infos
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.logs import Stat
 from prefect_platform.wire.logs import LogChunk, LogSource
@@ -77,9 +77,12 @@ async def opened(parts: Parts, caller: Caller, workload_id: str, source: str) ->
 
     Raises:
         NotFound: the workload is not the caller's, or has no such source (yet).
+        Removed: it had one, which retention removed.
     """
     async with parts.database.reader() as session:
-        await workloads.own(session, caller, workload_id)
+        row = await workloads.own(session, caller, workload_id)
+    if row.removed_logs is not None:
+        await check_kept(parts, workload_id, source)
     stat = await parts.logs.stat(workload_id, source)
     if stat.size == 0 and stat.sha256 is None:
         there = ", ".join(await parts.logs.sources(workload_id)) or "none yet"

@@ -22,6 +22,8 @@ class MemoryDeployment:
     id: str
     name: str
     schedules: list[dict[str, Any]] = field(default_factory=list)
+    automations: list[str] = field(default_factory=list)
+    """Names of those that it owns."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ class MemoryOrchestrator:
 
     async def list_schedules(self, deployment_id: str) -> list[dict[str, Any]]:
         return [dict(one) for one in self._deployment(deployment_id).schedules]
+
+    async def list_automations(self, deployment_id: str) -> list[str]:
+        self._answering()
+        known = self.deployments.get(deployment_id)
+        return list(known.automations) if known is not None else []
 
     async def set_schedule_active(self, deployment_id: str, schedule_id: str, active: bool) -> None:
         for one in self._deployment(deployment_id).schedules:

@@ -115,6 +115,10 @@ class PrefectOrchestrator:
         found: list[dict[str, Any]] = await self._ask("GET", f"/deployments/{deployment_id}/schedules")
         return found
 
+    async def list_automations(self, deployment_id: str) -> list[str]:
+        found = await self._ask("GET", f"/automations/related-to/prefect.deployment.{deployment_id}")
+        return sorted(one["name"] for one in found)
+
     async def set_schedule_active(self, deployment_id: str, schedule_id: str, active: bool) -> None:
         await self._ask("PATCH", f"/deployments/{deployment_id}/schedules/{schedule_id}", {"active": active})
 

@@ -50,6 +50,7 @@ async def register(
 
     Raises:
         RegistrationError: its size, its GPUs or its repository cannot be had here.
+        Conflict: the flow is being deleted.
     """
     sizes.check(parts, request.settings)
     git_sources.check(parts, request.code, request.settings)
@@ -109,9 +110,10 @@ async def _flow(
     session: AsyncSession, parts: Parts, caller: Caller, project: ProjectRow, name: str
 ) -> tuple[FlowRow, bool]:
     mark = identity(project.name, name, project.orchestrator_url)
-    found = await session.scalar(select(FlowRow).where(FlowRow.identity == mark))
+    found = await session.scalar(select(FlowRow).where(FlowRow.identity == mark).with_for_update())
     now = parts.clock.now()
     if found is not None:
+        flows.check_stays(found)
         revived = found.deleted_at is not None
         found.deleted_at = None
         return found, revived
@@ -133,21 +135,25 @@ async def confirm(parts: Parts, caller: Caller, version_id: str, request: Confir
     """Note the deployment that Prefect now holds of a version, which makes the version ready.
 
     Raises:
-        Conflict: the bundle of the version has not been uploaded.
+        Conflict: the bundle of the version has not been uploaded, or the flow is being deleted: then its
+            deletion takes along what Prefect holds of it now.
     """
-    if await bundles.missing(parts, await versions.show(parts, caller, version_id)):
+    shown = await versions.show(parts, caller, version_id)
+    if await bundles.missing(parts, shown) and not await flows.goes(parts, shown.flow_id):
         raise Conflict(
             f"The code of version {version_id} has not been uploaded: run register again, which uploads what "
             "is missing."
         )
     async with parts.database.session() as session:
         version = await versions.find(session, caller, version_id)
-        flow = await flows.find(session, caller, version.flow_id)
+        flow = await flows.find(session, caller, version.flow_id, write=True)
         await _write_deployment(session, parts, version, request)
         version.status = VersionStatus.READY.value
         flow.updated_at = parts.clock.now()
         await session.flush()
-        return (await flows.rendered(session, [flow]))[0]
+        told = (await flows.rendered(session, [flow]))[0]
+    flows.check_stays(flow)
+    return told
 
 
 async def _write_deployment(

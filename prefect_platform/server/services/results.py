@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import exists, func, select, update
@@ -143,15 +143,8 @@ async def reap(parts: Parts) -> int:
 
     Such bytes are left by a server that ended between its two steps.
     """
-    last = parts.clock.now() - timedelta(days=parts.config.limits.result_days)
-    async with parts.database.session() as session:
-        gone = await session.scalars(
-            delete_from(ResultRow)
-            .where(ResultRow.used_at < last)
-            .returning(ResultRow.key)
-            .execution_options(synchronize_session=False)
-        )
-        count = len(gone.all())
+    days = parts.config.limits.result_days
+    count = await _forget(parts, parts.clock.now() - timedelta(days=days)) if days else 0
     found: list[str] = []
     async for sha256 in parts.results.names():
         found.append(sha256)
@@ -160,6 +153,17 @@ async def reap(parts: Parts) -> int:
             found = []
     await _drop_unused(parts, await _unnamed(parts, found))
     return count
+
+
+async def _forget(parts: Parts, last: datetime) -> int:
+    async with parts.database.session() as session:
+        gone = await session.scalars(
+            delete_from(ResultRow)
+            .where(ResultRow.used_at < last)
+            .returning(ResultRow.key)
+            .execution_options(synchronize_session=False)
+        )
+        return len(gone.all())
 
 
 async def _unnamed(parts: Parts, found: list[str]) -> set[str]:

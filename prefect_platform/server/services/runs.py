@@ -3,14 +3,16 @@ Prefect, so that both sides always speak of the same run."""
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import NotFound, OrchestratorUnavailable, UsageError
+from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, RunRow, WorkloadRow
-from prefect_platform.server.services import projects, run_views, waiting, workloads
+from prefect_platform.server.services import flows, projects, run_views, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.paging import page
@@ -18,6 +20,8 @@ from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, Status
+
+_log = logging.getLogger(__name__)
 
 
 async def start(
@@ -27,6 +31,7 @@ async def start(
 
     Raises:
         NotFound: no such flow, or Prefect has lost its deployment.
+        Conflict: the flow is being deleted.
         UsageError: which deployment is meant is not clear, or it does not exist.
         OrchestratorUnavailable: Prefect does not answer; nothing was started.
     """
@@ -52,6 +57,7 @@ async def _deployment(session: AsyncSession, caller: Caller, flow_id: str, name:
     if flow is None:
         raise NotFound(f"There is no flow {flow_id!r}, or it is not yours to see.")
     await projects.reachable(session, caller, flow.project_id)
+    flows.check_stays(flow)
     found = await session.scalars(select(DeploymentRow).where(DeploymentRow.flow_id == flow_id))
     by_name = {row.name: row for row in found}
     if name is None and len(by_name) == 1:
@@ -197,6 +203,35 @@ async def _stop_all(session: AsyncSession, run_id: str, by: str, reason: str) ->
     return len(found)
 
 
+async def end(parts: Parts, run_id: str, by: str, reason: str) -> None:
+    """Cancel a run whose flow goes. No-op for one that is over.
+
+    Raises:
+        OrchestratorUnavailable: Prefect does not answer. What runs here ends; the call is to be repeated.
+    """
+    async with parts.database.session() as session:
+        row = await session.get(RunRow, run_id)
+        if row is None or run_views.is_over(row):
+            return
+        project_id = row.project_id
+        await _stop_all(session, run_id, by, reason)
+    workloads.tell(parts, project_id)
+    try:
+        state = await parts.orchestrator.cancel_run(run_id, reason)
+    except NotFound:
+        state = waiting.deleted(run_id)
+    except (
+        Conflict,
+        UsageError,
+    ) as error:  # Prefect lets nobody cancel it now; what runs here ends all the same
+        _log.warning("Run %s is ended with its flow, but not in Prefect: %s", run_id, error.message)
+        return
+    async with parts.database.session() as session:
+        row = await session.get(RunRow, run_id, with_for_update=True, populate_existing=True)
+        if row is not None:
+            await _take_in(session, parts, row, state)
+
+
 async def _unheard(parts: Parts, caller: Caller, run_id: str, error: OrchestratorUnavailable) -> RunDetail:
     async with parts.database.session() as session:
         row = await own(session, caller, run_id, write=True)
@@ -212,8 +247,12 @@ async def _heard(parts: Parts, caller: Caller, run_id: str, state: FlowRunState)
     """Prefect's answer to a cancel. A run that has no attempt may be over by it."""
     async with parts.database.session() as session:
         row = await own(session, caller, run_id, write=True)
-        if not run_views.is_over(row):
-            row.prefect_state = state.state_name
-            if await waiting.nothing_open(session, run_id):
-                waiting.conclude(row, state, parts.clock.now())
+        await _take_in(session, parts, row, state)
         return await run_views.detail(session, parts, row)
+
+
+async def _take_in(session: AsyncSession, parts: Parts, row: RunRow, state: FlowRunState) -> None:
+    if not run_views.is_over(row):
+        row.prefect_state = state.state_name
+        if await waiting.nothing_open(session, row.id):
+            waiting.conclude(row, state, parts.clock.now())

@@ -17,6 +17,8 @@ from prefect_platform.errors import Forbidden, NotFound, UsageError, foreign
 from prefect_platform.names import nearest, new_id
 from prefect_platform.server.db.tables import (
     AttemptRow,
+    FlowRow,
+    FlowVersionRow,
     MemberRow,
     ProjectRow,
     ResourceRow,
@@ -36,6 +38,8 @@ from prefect_platform.wire.projects import Role
 from prefect_platform.wire.secrets import MASKABLE_CHARACTERS, Secret, SecretSet, SecretUse, name_problem
 
 _TRIES = 3
+_NOTHING_KEPT = {"run_id": "unknown", "attempt_id": "unknown", "flow_version_id": "unknown", "user": None}
+"""Of a run whose rows somebody took out of the database by hand."""
 
 
 async def put(parts: Parts, caller: Caller, project_name: str, name: str, request: SecretSet) -> Secret:
@@ -188,21 +192,32 @@ async def _rendered(session: AsyncSession, project: ProjectRow, rows: list[Secre
 
 
 async def _told(session: AsyncSession, name: str, rows: list[SecretUseRow]) -> list[SecretUse]:
-    ids = {row.workload_id for row in rows}
-    users = {**await _runs(session, ids), **await _resources(session, ids)}
+    live = await facts_of_uses(session, [row.workload_id for row in rows])
     return [
         SecretUse(
-            secret=name, version=row.version, workload_id=row.workload_id, at=row.at, **users[row.workload_id]
+            secret=name,
+            version=row.version,
+            workload_id=row.workload_id,
+            at=row.at,
+            run_removed=row.workload_id not in live,
+            **(live.get(row.workload_id) or row.kept or _NOTHING_KEPT),
         )
         for row in rows
     ]
 
 
+async def facts_of_uses(session: AsyncSession, workload_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What the ledger tells of these workloads beside its own lines, as far as they are still there."""
+    ids = set(workload_ids)
+    return {**await _runs(session, ids), **await _resources(session, ids)}
+
+
 async def _runs(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict[str, Any]]:
-    """What the ledger says of attempts, by workload."""
     found = await session.execute(
-        select(AttemptRow, RunRow.started_by)
+        select(AttemptRow, RunRow.started_by, FlowRow.name, FlowVersionRow.number)
         .join(RunRow, RunRow.id == AttemptRow.run_id)
+        .join(FlowRow, FlowRow.id == RunRow.flow_id)
+        .join(FlowVersionRow, FlowVersionRow.id == AttemptRow.version_id)
         .where(AttemptRow.workload_id.in_(workload_ids))
     )
     return {
@@ -211,8 +226,10 @@ async def _runs(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict
             "attempt_id": attempt.id,
             "flow_version_id": attempt.version_id,
             "user": started_by,
+            "flow": flow,
+            "flow_version": number,
         }
-        for attempt, started_by in found
+        for attempt, started_by, flow, number in found
     }
 
 

@@ -37,7 +37,7 @@ async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
             states = await parts.orchestrator.read_runs(list(waiting))
     except (TimeoutError, OrchestratorUnavailable):
         return False
-    found = {run_id: states.get(run_id) or _deleted(run_id) for run_id in waiting}
+    found = {run_id: states.get(run_id) or deleted(run_id) for run_id in waiting}
     news = {run_id: state for run_id, state in found.items() if state.state_name != waiting[run_id]}
     async with parts.database.session() as session:
         for run_id, state in news.items():
@@ -48,7 +48,8 @@ async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
     return bool(news)
 
 
-def _deleted(run_id: str) -> FlowRunState:
+def deleted(run_id: str) -> FlowRunState:
+    """What stands for the state of a run that Prefect does not know any more."""
     message = "The flow run was deleted in Prefect, so it never starts."
     return FlowRunState(run_id, "", "CANCELLED", DELETED, message, None, None)
 

@@ -14,13 +14,13 @@ def test_flows_are_listed_shown_and_deleted(platform: Scene) -> None:
     listing = platform.type("flow", "list")
     assert listing.exit_code == 0
     header, row = listing.stdout.splitlines()
-    assert header.split() == ["NAME", "VERSION", "DEPLOYMENTS", "OWNER", "CHANGED"]
-    assert row.split()[:3] == ["etl", "1", "nightly"]
+    assert header.split() == ["NAME", "STATE", "VERSION", "DEPLOYMENTS", "OWNER", "CHANGED"]
+    assert row.split()[:4] == ["etl", "ready", "1", "nightly"]
     assert json.loads(platform.type("flow", "list", "--json").stdout)[0]["name"] == "etl"
     assert "flow.py:etl" in platform.type("flow", "show", "etl").stdout
     assert platform.type("flow", "delete", "etl", input="n\n").exit_code == 1
     assert platform.client.flows.find("default", "etl").name == "etl"
-    assert platform.type("flow", "delete", "etl", "--yes").stdout == "Flow etl is deleted.\n"
+    assert platform.type("flow", "delete", "etl", "--yes").stdout.endswith("Flow etl is deleted.\n")
     assert "No flows in default" in platform.type("flow", "list").stdout
 
 

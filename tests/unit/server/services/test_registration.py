@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable
-from prefect_platform.server.services import bundles, flows, registration, versions
+from prefect_platform.errors import Conflict, NotFound
+from prefect_platform.server.services import bundles, deletions, flows, registration, versions
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.parts import Parts
@@ -149,7 +149,6 @@ async def test_strangers_learn_nothing(parts: Parts) -> None:
         registration.register(parts, eve, "default", wanted()),
         flows.show(parts, eve, made.flow.id),
         flows.listing(parts, eve, "default", None, None, None),
-        flows.delete(parts, eve, made.flow.id),
         versions.show(parts, eve, made.version.id),
         versions.listing(parts, eve, made.flow.id, None, None),
         bundles.source(parts, eve, made.version.id),
@@ -184,18 +183,13 @@ async def test_listing_by_name_and_all_versions(parts: Parts) -> None:
 
 
 @pytest.mark.asyncio
-async def test_deleting_a_flow_takes_its_deployments_out_of_prefect_first(parts: Parts) -> None:
+async def test_a_deleted_flow_is_revived_by_registering_it(parts: Parts) -> None:
     assert isinstance(parts.orchestrator, MemoryOrchestrator)
     owner, prefect_id = await server_calls.owner(parts), parts.orchestrator.add_deployment()
     made = await register(parts)
     await upload(parts)
     await confirm(parts, made.version.id, prefect_id=prefect_id)
-    parts.orchestrator.down = True
-    with pytest.raises(OrchestratorUnavailable):
-        await flows.delete(parts, owner, made.flow.id)
-    assert (await flows.show(parts, owner, made.flow.id)).deployments
-    parts.orchestrator.down = False
-    await flows.delete(parts, owner, made.flow.id)
+    await deletions.delete_flow(parts, owner, made.flow.id, cancel_runs=False)
     assert parts.orchestrator.deployments == {}
     with pytest.raises(NotFound):
         await flows.show(parts, owner, made.flow.id)

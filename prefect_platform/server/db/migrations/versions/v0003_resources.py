@@ -76,5 +76,4 @@ def _secret_uses() -> None:
         uses.drop_constraint("fk_secret_uses_attempt_id", type_="foreignkey")
         uses.drop_column("attempt_id")
         uses.alter_column("workload_id", existing_type=Id, nullable=False)
-        uses.create_foreign_key("fk_secret_uses_workload_id", "workloads", ["workload_id"], ["id"])
         uses.create_unique_constraint("uq_secret_uses_once", ["workload_id", "secret_id", "version"])

@@ -1,0 +1,181 @@
+"""What is removed because its time is over: logs, runs, versions of deleted flows, environments.
+
+Only what is over is ever touched: a run with an end, every attempt of it settled and cleaned up. Rows go in
+batches of a transaction each, so that nobody waits long for SQLite's write lock; each batch looks again at
+what it removes, so that two replicas may do it at once and a server may end in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.server.config import RetentionSettings
+from prefect_platform.server.db.tables import (
+    AttemptRow,
+    EnvironmentRow,
+    FlowRow,
+    FlowVersionRow,
+    LogGapRow,
+    RunRow,
+    SecretUseRow,
+    TransitionRow,
+    WorkloadRow,
+)
+from prefect_platform.server.services import secrets
+from prefect_platform.server.services.deletions import unnamed_versions
+from prefect_platform.server.services.parts import Parts
+
+BATCH = 100
+"""Runs, versions or environments of one transaction."""
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """What ended before these instants goes; None keeps for ever."""
+
+    runs: datetime | None
+    logs: datetime | None
+    """Never before that of the runs: a log goes with its run, if not earlier."""
+    environments: datetime | None
+
+
+def cutoffs(settings: RetentionSettings, now: datetime) -> Cutoffs:
+    """The instants that the settings mean now. Pure."""
+    runs, logs, environments = (
+        now - timedelta(days=days) if days else None
+        for days in (settings.run_days, settings.log_days, settings.environment_days)
+    )
+    known = [one for one in (runs, logs) if one is not None]
+    return Cutoffs(runs, max(known, default=None), environments)
+
+
+async def forget_runs(parts: Parts) -> int:
+    """Remove runs with attempts, workloads, transitions and gaps; how many. Those whose log is still to be
+    removed wait for that. The ledger of secrets keeps what it says of them."""
+    before = cutoffs(parts.config.retention, parts.clock.now()).runs
+    return 0 if before is None else await _in_batches(parts, lambda s, after: _runs(s, before, after))
+
+
+async def forget_versions(parts: Parts) -> int:
+    """Remove versions of deleted flows that no run names any more; of how many flows."""
+    return await _in_batches(parts, _versions)
+
+
+async def forget_environments(parts: Parts) -> int:
+    """Remove environments that no version names; how many."""
+    before = cutoffs(parts.config.retention, parts.clock.now()).environments
+    return 0 if before is None else await _in_batches(parts, lambda s, after: _environments(s, before, after))
+
+
+Batch = Callable[[AsyncSession, str], Awaitable[list[str]]]
+"""Removes at most `BATCH` things whose ids come after one, and tells which, in order."""
+
+
+async def _in_batches(parts: Parts, batch: Batch) -> int:
+    count, after = 0, ""
+    while True:
+        async with parts.database.session() as session:
+            found = await batch(session, after)
+        count += len(found)
+        if len(found) < BATCH:
+            return count
+        after = found[-1]
+
+
+async def _runs(session: AsyncSession, before: datetime, after: str) -> list[str]:
+    found = (
+        select(RunRow.id)
+        .where(RunRow.ended_at < before, RunRow.id > after, ~_has_something_left())
+        .order_by(RunRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await session.scalars(found)).all())
+    if ids:
+        await _forget(session, ids)
+    return ids
+
+
+def _has_something_left() -> ColumnElement[bool]:
+    """That an attempt of a run is unsettled, not cleaned up, or has bytes of a log."""
+    return exists().where(
+        AttemptRow.run_id == RunRow.id,
+        WorkloadRow.id == AttemptRow.workload_id,
+        or_(
+            AttemptRow.settled_at.is_(None),
+            WorkloadRow.removed_at.is_(None),
+            WorkloadRow.logs_freed_at.is_(None),
+        ),
+    )
+
+
+async def _forget(session: AsyncSession, run_ids: list[str]) -> None:
+    found = await session.execute(
+        select(AttemptRow.id, AttemptRow.workload_id).where(AttemptRow.run_id.in_(run_ids))
+    )
+    attempts = {row.id: row.workload_id for row in found}
+    workload_ids = list(attempts.values())
+    await _keep_for_the_ledger(session, workload_ids)
+    for gone in (
+        delete(TransitionRow).where(TransitionRow.workload_id.in_(workload_ids)),
+        delete(LogGapRow).where(LogGapRow.workload_id.in_(workload_ids)),
+        delete(AttemptRow).where(AttemptRow.run_id.in_(run_ids)),
+        delete(WorkloadRow).where(WorkloadRow.id.in_(workload_ids)),
+        delete(RunRow).where(RunRow.id.in_(run_ids)),
+    ):
+        await session.execute(gone.execution_options(synchronize_session=False))
+
+
+async def _keep_for_the_ledger(session: AsyncSession, workload_ids: list[str]) -> None:
+    lines = await session.scalars(select(SecretUseRow).where(SecretUseRow.workload_id.in_(workload_ids)))
+    facts: dict[str, dict[str, object]] | None = None
+    for line in lines.all():
+        if facts is None:
+            facts = await secrets.facts_of_uses(session, workload_ids)
+        line.kept = facts[line.workload_id]
+    await session.flush()
+
+
+async def _versions(session: AsyncSession, after: str) -> list[str]:
+    unnamed = and_(FlowVersionRow.flow_id == FlowRow.id, *unnamed_versions())
+    found = (
+        select(FlowRow.id)
+        .where(FlowRow.deleted_at.is_not(None), FlowRow.id > after, exists().where(unnamed))
+        .order_by(FlowRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await session.scalars(found)).all())
+    await session.execute(
+        delete(FlowVersionRow)
+        .where(FlowVersionRow.flow_id.in_(ids), *unnamed_versions())
+        .execution_options(synchronize_session=False)
+    )
+    return ids
+
+
+async def _environments(session: AsyncSession, before: datetime, after: str) -> list[str]:
+    unused = ~exists().where(
+        FlowVersionRow.project_id == EnvironmentRow.project_id,
+        FlowVersionRow.settings["environment"].as_string() == EnvironmentRow.fingerprint,
+    )
+    found = (
+        select(EnvironmentRow.id)
+        .where(EnvironmentRow.created_at < before, EnvironmentRow.id > after, unused)
+        .order_by(EnvironmentRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await session.scalars(found)).all())
+    # Asked once more: a registration may have held the row until a moment ago, and names it now.
+    await session.execute(
+        delete(EnvironmentRow)
+        .where(EnvironmentRow.id.in_(ids), unused)
+        .execution_options(synchronize_session=False)
+    )
+    return ids
