@@ -20,6 +20,7 @@ from prefect_platform.cli.commands import Root
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Start, stop, see and delete agents and other resources."),
+        "jupyter": ("jupyter", "Make, open, start, stop and delete Jupyter servers."),
         "size": ("size", "Show the sizes that runs can ask for."),
         "agent": ("agent", "Make and list agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),

@@ -23,6 +23,8 @@ from prefect_platform.wire.launch import FlowRun, LaunchSpec, Program
 
 FLOW = "flow"
 """Log source of what a flow prints."""
+PROGRAM = "program"
+"""Folder of a program's own files, in the directory of its workload."""
 
 
 class Control(Protocol):
@@ -125,7 +127,7 @@ class ProgramSubject:
 
     def __init__(self, program: Program, directory: Path, signals: Signals) -> None:
         self._program, self._signals = program, signals
-        self._directory = directory / "program"
+        self._directory = directory / PROGRAM
         self.source, self.title = program.source, program.title
 
     @cached_property
@@ -134,7 +136,7 @@ class ProgramSubject:
         return _free_port()
 
     def modules(self, place: Path) -> list[str]:
-        return []
+        return self._program.modules
 
     def check(self) -> None:
         """Its files are written here, as late as can be."""

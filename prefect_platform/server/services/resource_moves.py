@@ -102,7 +102,8 @@ def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool,
     if row.restart or (always_on and _stopped_with_the_platform(workload)):
         row.restart, row.failures, row.next_start_at = False, 0, now
         return
-    row.reason = _reason(workload)
+    if not _stopped_with_the_platform(workload):
+        row.reason = _reason(workload)
     if not always_on:
         row.target = ResourceTarget.STOPPED.value
         return

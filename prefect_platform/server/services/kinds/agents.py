@@ -75,6 +75,11 @@ class Agents:
             secrets=[own] if secret is None else [own, secret],
         )
 
+    async def renew(
+        self, session: AsyncSession, parts: Parts, resource: ResourceRow, row: WorkloadRow
+    ) -> tuple[str, list[str]]:
+        raise Conflict("The token of an agent lasts as long as its start: there is nothing to renew.")
+
     async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
         await _revoke(session, resource.id, parts.clock.now())
 

@@ -20,6 +20,7 @@ FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
     "v0003_resources.py": "ccf7a56e9188862ba9e05072a9d305661d618a8d2d668386733f18e2bed10cbc",
+    "v0011_jupyter.py": "280f316684fd4f0adb165e5e997820a694de120ac57ba7f6342753e498d81393",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
