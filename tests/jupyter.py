@@ -40,6 +40,9 @@ class Jupyter:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("PUT", path, body)
 
+    def page(self, path: str) -> httpx.Response:
+        return httpx.get(self.url + path, headers=self.headers, timeout=30, trust_env=False)
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         answer = httpx.request(
             method, self.url + path, json=body, headers=self.headers, timeout=30, trust_env=False

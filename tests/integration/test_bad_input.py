@@ -167,6 +167,15 @@ RESULT = {
 }  # fmt: skip
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
+JUPYTER = {
+    "kind": "jupyter-server", "name": "lab", "start": False,
+    "spec": {
+        "description": "x", "cores": 1, "memory_bytes": 1 << 30, "gpu": {"count": 1}, "disk_bytes": 1 << 30,
+        "interpreter": "/usr/bin/python3", "packages": ["x"], "requirements": "y", "variables": {"A": "b"},
+        "start_script": "true", "working_directory": "~/x", "shutoff": "6h", "secrets": [],
+        "git": [{"url": "https://host.example/x", "ref": "main", "path": "y", "on_restart": "reclone"}],
+    },
+}  # fmt: skip
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
 
 
@@ -197,6 +206,11 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/runs/run-1/cancel", user, {"reason": "x"}),
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
+        ("POST", "/projects/default/resources", user, JUPYTER),
+        ("PUT", "/projects/default/resources/jupyter-server/lab", user, {"spec": JUPYTER["spec"]}),
+        ("POST", "/projects/default/resources/jupyter-server/lab/extend", user, {"seconds": 60}),
+        ("POST", "/projects/default/resources/jupyter-server/lab/open", user, {}),
+        ("POST", f"{workload}/renewal", launcher, {}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
     ]  # fmt: skip
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from prefect_platform.client.api import PlatformClient
+from prefect_platform.errors import NotFound, Unavailable
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.wire.resources import Resource, ResourceKind, ResourceStatus
 from prefect_platform.wire.runs import FINAL, Workload
 from tests.jupyter import Jupyter, token_of
+from tests.wheels import environment as wheels
+from tests.wheels import wheel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 JUPYTER = ResourceKind.JUPYTER_SERVER
@@ -74,10 +80,14 @@ def ended(client: PlatformClient, name: str) -> Resource:
     return until(look, 90, f"Jupyter server {name} to end")
 
 
+def workload_of(client: PlatformClient, one: Resource) -> Workload:
+    return client.transport.call("GET", f"/api/v1/workloads/{one.state.workload_id}", Workload)
+
+
 def jupyter(platform: Embedded, one: Resource) -> Jupyter:
     workload = str(one.state.workload_id)
     with platform.client() as client:
-        steps = client.transport.call("GET", f"/api/v1/workloads/{workload}", Workload).steps
+        steps = workload_of(client, one).steps
     address = next(str(step.detail) for step in steps if step.name == "running")
     return Jupyter(address, token_of(platform.data, workload))
 
@@ -100,3 +110,88 @@ def test_a_cell_in_it_registers_a_flow_that_runs(platform: Embedded, client: Pla
     assert server.token.encode() not in log
     command(platform, "jupyter", "stop", "lab")
     assert ended(client, "lab").state.reason is None
+
+
+def test_its_kernels_live_over_a_killed_platform(platform: Embedded, client: PlatformClient) -> None:
+    command(platform, "jupyter", "create", "long")
+    server = jupyter(platform, one := ready(client, "long"))
+    with server.kernel() as kernel:
+        kernel.run("kept = 41")
+        killed = platform.state["parts"]["platform"]["pid"]
+        os.kill(killed, signal.SIGKILL)
+        assert kernel.run("print(kept + 1)").strip() == "42"
+        until(lambda: platform.state["parts"]["platform"]["pid"] != killed, 60, "another platform")
+        until(lambda: reaches(client), 60, "the platform to answer")
+        assert kernel.run("print(kept + 1)").strip() == "42"
+    after = get(client, "long").state
+    assert (after.status, after.workload_id) == (ResourceStatus.RUNNING, one.state.workload_id)
+    assert token_of(platform.data, str(after.workload_id)) == server.token
+    shown = command(platform, "resource", "show", "long")
+    assert "stops at" in shown
+    assert "stays until" in command(platform, "jupyter", "extend", "long", "--for", "5h")
+    assert "long" in command(platform, "jupyter", "list")
+    command(platform, "jupyter", "delete", "--yes", "long")
+    ended_or_gone(client, "long")
+    assert (platform.home / "user" / "jupyter" / "default" / "long").is_dir()
+
+
+def test_one_that_is_killed_says_so_and_stays_down(platform: Embedded, client: PlatformClient) -> None:
+    command(platform, "jupyter", "create", "victim")
+    one = ready(client, "victim")
+    os.kill(pid(client, one), signal.SIGKILL)
+    found = ended(client, "victim")
+    assert found.state.status is ResourceStatus.FAILED
+    assert "killed by SIGKILL" in str(found.state.reason)
+    command(platform, "jupyter", "start", "victim")
+    assert ready(client, "victim").state.workload_id != one.state.workload_id
+    command(platform, "jupyter", "delete", "--yes", "victim")
+
+
+def test_a_start_script_that_fails_names_its_line(
+    platform: Embedded, client: PlatformClient, tmp_path: Path
+) -> None:
+    script = tmp_path / "start.sh"
+    script.write_text("echo begins\nls /no/such/folder\n")
+    command(platform, "jupyter", "create", "broken", "--start-script", str(script))
+    found = ended(client, "broken")
+    assert found.state.status is ResourceStatus.FAILED
+    assert "in line 2: ls /no/such/folder" in str(found.state.reason)
+    assert "No such file" in command(platform, "jupyter", "logs", "broken", "--source", "start-script")
+
+
+def test_packages_are_added_to_its_interpreter(
+    platform: Embedded, client: PlatformClient, tmp_path: Path
+) -> None:
+    wheel(tmp_path / "wheels", "tinyadded", "1.5")
+    variables = [f"{name}={value}" for name, value in wheels(tmp_path / "wheels").items()]
+    words = [word for one in variables for word in ("--env", one)]
+    command(platform, "jupyter", "create", "more", "--package", "tinyadded", *words)
+    server = jupyter(platform, ready(client, "more"))
+    assert server.page("/lab").status_code == 200
+    with server.kernel() as kernel:
+        code = "import pandas, sys, tinyadded\nprint(tinyadded.VERSION, sys.prefix != sys.base_prefix)"
+        assert kernel.run(code).split() == ["1.5", "True"]
+    command(platform, "jupyter", "delete", "--yes", "more")
+
+
+def reaches(client: PlatformClient) -> bool:
+    try:
+        return client.ready().ready
+    except Unavailable:
+        return False
+
+
+def pid(client: PlatformClient, one: Resource) -> int:
+    steps = workload_of(client, one).steps
+    return int(next(str(step.detail) for step in steps if step.name == "engine-started").removeprefix("pid "))
+
+
+def ended_or_gone(client: PlatformClient, name: str) -> None:
+    def gone() -> bool:
+        try:
+            get(client, name)
+        except NotFound:
+            return True
+        return False
+
+    until(gone, 90, f"{name} to be gone")

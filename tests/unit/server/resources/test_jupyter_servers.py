@@ -20,6 +20,7 @@ from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.tables import ResourceRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import (
     agents,
+    ends,
     jupyter_servers,
     jupyter_tokens,
     launches,
@@ -351,3 +352,19 @@ async def test_the_end_of_the_platform_is_no_failure_of_it(stage: Scene, answers
     await Keeper(stage.parts).round()
     row = await stage.row(ResourceRow, (await show(stage)).id)
     assert (row.target, row.reason) == ("stopped", None)
+
+
+async def test_out_of_memory_is_told_as_the_infrastructure_saw_it(stage: Scene, answers: Answers) -> None:
+    """The launcher only sees a signal; what ended the processes may be known later."""
+    workload = await running(stage, answers.url)
+    result = ResultReport(exit_code=None, signal=9, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await Keeper(stage.parts).round()
+    found = (await show(stage)).state
+    assert found.status is ResourceStatus.FAILED
+    assert "killed by SIGKILL" in str(found.reason)
+    async with stage.parts.database.session() as session:
+        row = await workloads.locked(session, workload)
+        assert row is not None
+        await ends.explain(session, row, "ended by the memory watch: it used 5 GiB of 2 GiB")
+    assert (await show(stage)).state.reason == "ended by the memory watch: it used 5 GiB of 2 GiB"
