@@ -96,7 +96,8 @@ def _git(options: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for text in urls:
         head, at, ref = text.rpartition("@")
-        plain = not at or "/" not in head or ":" in ref  # the `@` of git@host:path, or none
+        place = head.partition("://")[2] or head
+        plain = not at or "/" not in place  # the `@` of a user, or none
         one = {"url": text} if plain else {"url": head, "ref": ref}
         one |= {"on_restart": "reclone"} if reclone else {}
         found.append(one | ({"secret": secret} if secret else {}))

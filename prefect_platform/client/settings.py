@@ -105,9 +105,10 @@ def connect(url: str | None = None, token: str | None = None, project: str | Non
 
     def again() -> str | None:
         try:
-            return resolve(url, token, project).token
+            now = resolve(url, token, project)
         except UsageError:  # the profile was changed or removed meanwhile: the refusal stands
             return None
+        return now.token if now.url == settings.url else None
 
     return PlatformClient(settings.url, settings.token, project=settings.project, again=again)
 

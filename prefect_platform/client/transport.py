@@ -68,7 +68,7 @@ class Transport:
         self.timeouts = timeouts or Timeouts()
         self.retries = retries or Retries()
         self._sleep = sleep
-        self._bearer, self._again = _Bearer(token), again
+        self._bearer, self.again = _Bearer(token), again
         self._session = _session(url, self._bearer)
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ class Transport:
 
     def _found_another(self) -> bool:
         """Whether there is another token by now: where somebody renews it, an old one runs out."""
-        found = self._again() if self._again is not None else None
+        found = self.again() if self.again is not None else None
         if not found or found == self._bearer.token:
             return False
         self._bearer.token = found

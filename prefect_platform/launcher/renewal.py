@@ -28,7 +28,7 @@ class Renewal:
         self._program, self._log = spec.program, log
         self._place = directory / PROGRAM
         self._path = f"{API}/workloads/{spec.workload_id}/renewal"
-        self._connection = connection.another()
+        self._calls = connection
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
 
@@ -41,17 +41,18 @@ class Renewal:
         self._over.set()
 
     def _run(self) -> None:
+        connection = self._calls.another()
         pause = self._program.renew_seconds if self._program is not None else 0.0
         due = time.time() + pause
         while not self._over.wait(max(0.0, min(LOOK_SECONDS, due - time.time()))):
             if time.time() >= due:
-                due = time.time() + (pause if self._renewed() else min(AGAIN_SECONDS, pause))
-        self._connection.close()
+                due = time.time() + (pause if self._renewed(connection) else min(AGAIN_SECONDS, pause))
+        connection.close()
 
-    def _renewed(self) -> bool:
+    def _renewed(self, connection: Connection) -> bool:
         """Whether the file is new now."""
         try:
-            answer = self._connection.post(self._path, {})
+            answer = connection.post(self._path, {})
             content, secrets = answer["content"], answer["secrets"]
             self._log.redaction.add(map(str, secrets))
             self._write(str(content))

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+import yaml
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.errors import NotFound, Unavailable
@@ -22,6 +24,7 @@ from tests.wheels import wheel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 JUPYTER = ResourceKind.JUPYTER_SERVER
+EXAMPLE = Path(__file__).parents[2] / "examples" / "04-jupyter-server"
 CELL = """
 from prefect import flow
 from prefect_platform import register
@@ -172,6 +175,27 @@ def test_packages_are_added_to_its_interpreter(
         code = "import pandas, sys, tinyadded\nprint(tinyadded.VERSION, sys.prefix != sys.base_prefix)"
         assert kernel.run(code).split() == ["1.5", "True"]
     command(platform, "jupyter", "delete", "--yes", "more")
+
+
+def test_the_example(platform: Embedded, client: PlatformClient) -> None:
+    """The recipe, the server, and the notebook in it, opened as JupyterLab opens one."""
+    recipe = yaml.safe_load((EXAMPLE / "server.yaml").read_text())
+    client.resources.create("default", ResourceKind(recipe["kind"]), "weather", recipe["spec"])
+    server = jupyter(platform, ready(client, "weather"))
+    notebook = nbformat.read(EXAMPLE / "from_the_lab.ipynb", as_version=4)
+    model = {"type": "notebook", "format": "json", "content": notebook}
+    server.put("/api/contents/from_the_lab.ipynb", model)
+    session = server.post(
+        "/api/sessions",
+        {"path": "from_the_lab.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}},
+    )
+    with server.connected(session["kernel"]["id"]) as kernel:
+        told = [kernel.run(cell.source) for cell in notebook.cells if cell.cell_type == "code"][-1]
+    assert "48.1° 11.6°: cold" in told
+    run = client.runs.get(told.rpartition("run ")[2].split()[0])
+    assert run.status == "succeeded", run.reason
+    assert platform.profile["token"] not in told
+    command(platform, "jupyter", "delete", "--yes", "weather")
 
 
 def reaches(client: PlatformClient) -> bool:

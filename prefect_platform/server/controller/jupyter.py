@@ -56,7 +56,7 @@ class JupyterWatch:
         looks = [self._look(resource_id, row) for resource_id, row in running]
         for seen in await asyncio.gather(*looks):
             if seen is not None:
-                await self._note(seen)
+                await self._attempt(seen)
 
     async def _running(self) -> list[tuple[str, WorkloadRow]]:
         async with self._parts.database.reader() as session:
@@ -77,6 +77,12 @@ class JupyterWatch:
             _log.info("Jupyter server of workload %s: %s", row.id, error.message)
             return None
         return _Seen(resource_id, row.id, found)
+
+    async def _attempt(self, seen: _Seen) -> None:
+        try:
+            await self._note(seen)
+        except Exception:  # noqa: BLE001 - the others are looked after all the same
+            _log.exception("Jupyter server %s could not be looked after; again in a moment", seen.resource_id)
 
     async def _note(self, seen: _Seen) -> None:
         """Write down what was seen, and what follows from it."""

@@ -7,6 +7,7 @@ is given something to do or says something, a terminal's when something goes thr
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ import httpx
 from prefect_platform.errors import Unavailable
 
 ANSWER_SECONDS = 10.0
+MOST_BYTES = 1 << 20
 BUSY = ("busy", "starting", "restarting")
 
 
@@ -49,18 +51,29 @@ async def ask(address: str, header: tuple[str, str]) -> Activity:
 
 async def _get(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
     try:
-        answer = await client.get(path)
-    except httpx.HTTPError as error:
+        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", path) as answer:
+            content = await _content(answer)
+    except (httpx.HTTPError, TimeoutError) as error:
         raise Unavailable(f"The Jupyter server does not answer: {type(error).__name__}.") from error
     if answer.status_code == httpx.codes.NOT_FOUND:  # its terminals are switched off
         return []
     try:
-        found = answer.json() if answer.status_code == httpx.codes.OK else None
-    except ValueError:
+        found = json.loads(content) if answer.status_code == httpx.codes.OK else None
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list):
         raise Unavailable(f"The Jupyter server answers {path} with {answer.status_code}, and no list.")
     return [one for one in found if isinstance(one, dict)]
+
+
+async def _content(answer: httpx.Response) -> bytes:
+    """What it answers, as far as that is of a sensible size: users can make it answer anything."""
+    content = b""
+    async for piece in answer.aiter_bytes():
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise Unavailable("The Jupyter server's answer is too long to be one.")
+    return content
 
 
 def _time(text: object) -> datetime | None:

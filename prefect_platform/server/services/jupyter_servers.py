@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import FINAL, Status
 
 RUNNING_STEP = "running"
+ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _STEPS = (
     (RUNNING_STEP, JupyterStep.READY),
     ("start-script-ended", JupyterStep.STARTING),
@@ -53,9 +55,10 @@ def is_open(workload: WorkloadRow | None) -> bool:
 
 
 def address(workload: WorkloadRow) -> str | None:
-    """Where a start answers, once it does: `http://host:port`."""
-    told = [one for one in workload.steps if one["name"] == RUNNING_STEP and one.get("detail")]
-    return str(told[-1]["detail"]) if told else None
+    """Where a start answers, once it does: `http://127.0.0.1:port`. A launcher says where, and runs with the
+    user's code: no other host is believed, or the platform would ask it for that code."""
+    told = [str(one["detail"]) for one in workload.steps if one["name"] == RUNNING_STEP and one.get("detail")]
+    return told[-1] if told and ADDRESS.fullmatch(told[-1]) else None
 
 
 async def states(

@@ -145,7 +145,7 @@ async def test_no_secret_is_on_its_command_line_or_in_its_variables(stage: Scene
     assert {own, profile["token"], "value-of-aws"} <= set(spec["secrets"])
     assert spec["environment"]["AWS_KEY"] == "value-of-aws"
     assert (spec["attached_secrets"][0]["secret"], spec["cores"]) == ("aws-key", 2.0)
-    assert spec["interpreter"] == sys.executable
+    assert (spec["interpreter"], program["ready_path"]) == (sys.executable, "/api")
     assert spec["wanted"]["working_directory"] == "~/jupyter/default/lab"
 
 
@@ -368,3 +368,34 @@ async def test_out_of_memory_is_told_as_the_infrastructure_saw_it(stage: Scene, 
         assert row is not None
         await ends.explain(session, row, "ended by the memory watch: it used 5 GiB of 2 GiB")
     assert (await show(stage)).state.reason == "ended by the memory watch: it used 5 GiB of 2 GiB"
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [
+        ([], "environment"),
+        (["environment-ready", "checked", "start-script-started"], "start-script"),
+        (["checked", "start-script-started", "start-script-ended"], "starting"),
+        (["checked", "engine-started"], "starting"),
+    ],
+)
+async def test_how_far_a_start_has_come(stage: Scene, told: list[str], step: str) -> None:
+    workload, _ = await claimed(stage)
+    for name in told:
+        report = StepReport(name=name, at=stage.parts.clock.now(), detail=None)
+        await launches.step(stage.parts, stage.launcher(workload), workload, report)
+    state = (await show(stage)).state.jupyter
+    assert (state.step, state.stops_at) == (step, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://198.51.100.7:80", "http://localhost@198.51.100.7:80", "file:///etc/passwd", "x"]
+)
+async def test_no_other_host_is_asked(stage: Scene, answers: Answers, address: str) -> None:
+    """Whoever works in a server could make its launcher say that it answers there."""
+    await running(stage, address)
+    async with stage.parts.database.reader() as session:
+        found = await opening.behind(session, stage.parts, (await show(stage)).id)
+    assert found is not None
+    assert (found.address, found.headers) == (None, ())
+    await JupyterWatch(stage.parts).round()
