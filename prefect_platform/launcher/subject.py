@@ -14,7 +14,7 @@ from typing import Protocol
 
 from prefect_platform.launcher import code, engine
 from prefect_platform.launcher.control import ControlChannel
-from prefect_platform.launcher.faults import EngineFault
+from prefect_platform.launcher.faults import EngineFault, EnvironmentFault
 from prefect_platform.launcher.flow_run import check_wanted
 from prefect_platform.launcher.readiness import Readiness
 from prefect_platform.launcher.secret_files import write_private
@@ -139,11 +139,16 @@ class ProgramSubject:
         return self._program.modules
 
     def check(self) -> None:
-        """Its files are written here, as late as can be."""
+        """Its files are written here, as late as can be. Raises: EnvironmentFault, where they cannot be."""
         for file in self._program.files:
             path = self._directory / file.name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(path, file.content)
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_private(path, file.content)
+            except OSError as error:
+                raise EnvironmentFault(
+                    f"{self.title} needs its file {path}, which cannot be written: {error.strerror}."
+                ) from error
 
     def variables(self, place: Path) -> dict[str, str]:
         return {name: self._filled(value) for name, value in self._program.variables.items()}

@@ -225,3 +225,15 @@ def test_its_sign_in_is_renewed_and_never_in_its_log(platform: LauncherPlatform,
     assert lines[0] == "found first 0o600"
     assert set(lines[1:]) == {"found **************** 0o600"}
     assert b"renewed-secret" not in platform.log("launcher")
+
+
+def test_a_file_that_cannot_be_written_is_named(platform: LauncherPlatform, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "program").write_text("in its way")
+    wanted = program(platform, "print('started')", files=[PrivateFile("token", "content")])
+    with launched(platform, tmp_path / "w", wanted) as launch:
+        assert launch.wait() == 0, launch.stderr
+    assert platform.log("agent") == b""
+    assert platform.result is not None
+    assert "needs its file" in platform.result["reason"]
+    assert "Not a directory" in platform.result["reason"] or "File exists" in platform.result["reason"]
