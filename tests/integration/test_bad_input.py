@@ -358,7 +358,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
     ids = {
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
         "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
-        "fingerprint": "f" * 64, "key": "a" * 64,
+        "fingerprint": "f" * 64, "key": "a" * 64, "kind": "jupyter-server",
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}
