@@ -168,7 +168,7 @@ RESULT = {
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
 JUPYTER = {
-    "kind": "jupyter-server", "name": "lab", "start": False,
+    "kind": "jupyter-server", "name": "aws-key", "start": False,
     "spec": {
         "description": "x", "cores": 1, "memory_bytes": 1 << 30, "gpu": {"count": 1}, "disk_bytes": 1 << 30,
         "interpreter": "/usr/bin/python3", "packages": ["x"], "requirements": "y", "variables": {"A": "b"},
@@ -207,9 +207,9 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/projects/default/resources", user, JUPYTER),
-        ("PUT", "/projects/default/resources/jupyter-server/lab", user, {"spec": JUPYTER["spec"]}),
-        ("POST", "/projects/default/resources/jupyter-server/lab/extend", user, {"seconds": 60}),
-        ("POST", "/projects/default/resources/jupyter-server/lab/open", user, {}),
+        ("PUT", "/projects/default/resources/jupyter-server/aws-key", user, {"spec": JUPYTER["spec"]}),
+        ("POST", "/projects/default/resources/jupyter-server/aws-key/extend", user, {"seconds": 60}),
+        ("POST", "/projects/default/resources/jupyter-server/aws-key/open", user, {}),
         ("POST", f"{workload}/renewal", launcher, {}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
     ]  # fmt: skip
