@@ -20,6 +20,7 @@ from prefect_platform.cli.commands import Root
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Agents and other resources: recipes, starts, stops, logs."),
+        "jupyter": ("jupyter", "Make, open, start, stop and delete Jupyter servers."),
         "size": ("size", "Show the sizes that runs can ask for."),
         "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
         "agent": ("agent", "Make, see, stop and delete agents, or be one."),

@@ -19,6 +19,8 @@ from prefect_platform.cli.commands import Commands
         "start": ("resource_start", "Start resources."),
         "stop": ("resource_stop", "Stop resources, with their grace."),
         "restart": ("resource_restart", "End what runs of resources, and start them anew."),
+        "open": ("resource_open", "Open a resource in a browser."),
+        "extend": ("resource_extend", "Do not stop a resource for want of work for some time."),
         "logs": ("resource_logs", "The log of a resource's last start."),
         "delete": ("resource_delete", "Stop a resource, and forget it; its logs stay."),
     },

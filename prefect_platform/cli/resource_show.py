@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from prefect_platform.cli.connection import connected, json_option, project_option
+
+if TYPE_CHECKING:
+    from prefect_platform.wire.resources import Resource
 
 
 @click.command()
@@ -30,8 +35,23 @@ def command(name: str, project: str | None, as_json: bool) -> None:
         ("running since", state.started_at),
         ("next start", state.next_start_at),
         ("restarts", state.restarts or None),
+        *_of_jupyter(one),
         ("changed since its start", "yes: restart it" if state.needs_restart else None),
         *((f"spec {field}", value) for field, value in one.spec.items()),
         ("made", one.created_at),
     ]
     print(output.facts(facts))
+
+
+def _of_jupyter(one: Resource) -> list[tuple[str, object]]:
+    """What only a Jupyter server has."""
+    state = one.state.jupyter
+    if state is None:
+        return []
+    return [
+        ("step", state.step.value if state.step else None),
+        ("last worked in", state.active_at),
+        ("stops at", state.stops_at),
+        ("warned at", state.warned_at),
+        ("stopped because", state.stopped_because),
+    ]

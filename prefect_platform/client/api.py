@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from prefect_platform.client.agents import Agents
@@ -36,11 +37,13 @@ class PlatformClient:
         project: str = DEFAULT_PROJECT,
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
+        again: Callable[[], str | None] | None = None,
     ) -> None:
+        """`again` looks for the token anew, once the platform knows this one no more."""
         self.url = url
         self.project = project
         """The project that callers use when their user names none."""
-        self.transport = Transport(url, token, timeouts=timeouts, retries=retries)
+        self.transport = Transport(url, token, timeouts=timeouts, retries=retries, again=again)
         self.flows = Flows(self.transport)
         self.environments = Environments(self.transport)
         self.runs = Runs(self.transport)

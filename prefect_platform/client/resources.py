@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
+from prefect_platform.wire.jupyter_state import OpenLink, ResourceExtend
 from prefect_platform.wire.recipes import Recipe, RecipeOutcome, RecipesApply
 from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceUpdate
 
@@ -57,6 +58,15 @@ class Resources:
         wanted = body(RecipesApply, recipes=recipes, dry_run=dry_run, start=start)
         path = f"/api/v1/projects/{quote(project, safe='')}/recipes"
         return self._transport.call("POST", path, tuple[RecipeOutcome, ...], body=wanted)
+
+    def extend(self, project: str, kind: ResourceKind, name: str, seconds: float) -> Resource:
+        """Do not stop it for want of work before so many seconds from now."""
+        wanted = body(ResourceExtend, seconds=seconds)
+        return self._transport.call("POST", f"{_one(project, kind, name)}/extend", Resource, body=wanted)
+
+    def open(self, project: str, kind: ResourceKind, name: str) -> OpenLink:
+        """What opens it in a browser, once and soon."""
+        return self._transport.call("POST", f"{_one(project, kind, name)}/open", OpenLink)
 
 
 def _all(project: str) -> str:

@@ -102,7 +102,15 @@ def connect(url: str | None = None, token: str | None = None, project: str | Non
     from prefect_platform.client.api import PlatformClient
 
     settings = signed_in(url, token, project)
-    return PlatformClient(settings.url, settings.token, project=settings.project)
+
+    def again() -> str | None:
+        try:
+            now = resolve(url, token, project)
+        except UsageError:  # the profile was changed or removed meanwhile: the refusal stands
+            return None
+        return now.token if now.url == settings.url else None
+
+    return PlatformClient(settings.url, settings.token, project=settings.project, again=again)
 
 
 def signed_in(url: str | None = None, token: str | None = None, project: str | None = None) -> Settings:

@@ -38,11 +38,11 @@ class _Bearer(requests.auth.AuthBase):
     """Sets the header itself, so that a `.netrc` entry for the host cannot replace it."""
 
     def __init__(self, token: str | None) -> None:
-        self._token = token
+        self.token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if self.token:
+            request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
 
@@ -61,12 +61,15 @@ class Transport:
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        again: Callable[[], str | None] | None = None,
     ) -> None:
+        """`again` looks for the token anew, once the platform knows this one no more."""
         self.url = url
         self.timeouts = timeouts or Timeouts()
         self.retries = retries or Retries()
         self._sleep = sleep
-        self._session = _session(url, token)
+        self._bearer, self.again = _Bearer(token), again
+        self._session = _session(url, self._bearer)
 
     def close(self) -> None:
         self._session.close()
@@ -181,12 +184,23 @@ class Transport:
             )  # fmt: skip
 
         response = self._until_answered(once, f"{method} {path}", retries or self.retries)
+        if response.status_code == 401 and self._found_another():
+            response.close()
+            response = self._until_answered(once, f"{method} {path}", retries or self.retries)
         try:
             if response.status_code >= 300 and response.status_code not in accept:
                 raise faults.refusal(response, _short(response))
             yield response
         finally:
             response.close()
+
+    def _found_another(self) -> bool:
+        """Whether there is another token by now: where somebody renews it, an old one runs out."""
+        found = self.again() if self.again is not None else None
+        if not found or found == self._bearer.token:
+            return False
+        self._bearer.token = found
+        return True
 
     def _until_answered(
         self, once: Callable[[], requests.Response], what: str, retries: Retries
@@ -228,9 +242,9 @@ def _pause(
     return own if answer.status_code in AGAIN and not ours else None
 
 
-def _session(url: str, token: str | None) -> requests.Session:
+def _session(url: str, bearer: _Bearer) -> requests.Session:
     session = requests.Session()
-    session.auth = _Bearer(token)
+    session.auth = bearer
     session.headers["User-Agent"] = f"prefect-platform/{__version__}"
     # A proxy for the outside world has no way to this machine's loopback.
     session.trust_env = urlsplit(url).hostname not in _LOOPBACK

@@ -15,6 +15,7 @@ from prefect_platform.launcher.memory import TreeMemory
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.preparation import DRAIN_SECONDS, Preparation
 from prefect_platform.launcher.process import Exit, end_leftovers, kill_all
+from prefect_platform.launcher.renewal import Renewal
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.subject import Control, subject
 from prefect_platform.launcher.timeout import Deadline
@@ -57,13 +58,14 @@ class Attempt:
         self._control_token = control_token
         self._subject = subject(spec, directory, signals)
         self._preparation = Preparation(spec, self._subject, directory, log, signals, inherited)
+        self._directory = directory
 
     def run(self, connection: Connection, patience: Patience) -> End:
         """Prepare and run the engine; whatever prevents that is the reason of the end."""
         try:
             self._preparation.prepare(connection, patience.rest)
             with selectors.DefaultSelector() as selector:
-                return self._supervise(selector)
+                return self._supervise(selector, Renewal(self._spec, self._directory, connection, self._log))
         except LaunchFault as fault:
             self._log.say(str(fault))
             self._preparation.give_up()
@@ -75,7 +77,7 @@ class Attempt:
         finally:
             self._preparation.release()
 
-    def _supervise(self, selector: selectors.BaseSelector) -> End:
+    def _supervise(self, selector: selectors.BaseSelector, renewal: Renewal) -> End:
         """Start the engine and stay with it until nothing below it is left."""
         control = self._subject.control(selector, self._running, self._control_token)
         memory = TreeMemory(self._spec.memory_bytes)
@@ -85,7 +87,9 @@ class Attempt:
         )
         output = Output(self._log.output)
         pid = self._start(control, output)
+        renewal.begin()
         ended = watch.until_end(pid)
+        renewal.close()
         self._log.steps.add("engine-ended")
         self._drain(output)
         control.close()

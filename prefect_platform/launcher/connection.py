@@ -40,6 +40,12 @@ class Connection:
         self._headers = {"Host": parts.netloc.rpartition("@")[2], "Accept": "application/json"}
         if authorization:
             self._headers["Authorization"] = authorization
+        self._again = (url, authorization, timeout)
+
+    def another(self) -> Connection:
+        """One to the same host, as the same, for another thread."""
+        url, authorization, timeout = self._again
+        return Connection(url, authorization, timeout=timeout)
 
     def call(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None

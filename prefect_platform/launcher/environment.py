@@ -6,6 +6,7 @@ promise "environment"; for a version that was registered with `strict=True` it e
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,6 +122,8 @@ class Environment:
         self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter], wheels: Mapping[str, Path]
     ) -> tuple[Found, str]:
         """What to run with, and how it was had."""
+        if wanted.as_it_is:
+            return self._as_it_is(wanted, ask)
         base, gone = self._registered(wanted, ask)
         if base is not None and base.as_captured and not wanted.packages:
             return base, "as it was registered"
@@ -136,6 +139,15 @@ class Environment:
             self._log.say(f"{fault} So the interpreter is used as it is now.")
         if not wanted.packages or wanted.strict:
             return base, "as it is now"
+        return self._built(wanted, ask, _on_top(base, wanted.packages, self._scope))
+
+    def _as_it_is(self, wanted: WantedEnvironment, ask: Callable[[str], Interpreter]) -> tuple[Found, str]:
+        """The interpreter that was named, with what is added."""
+        check_named(self._spec.interpreter)
+        base = compare(wanted, ask(self._spec.interpreter))
+        if not wanted.packages:
+            return base, "as it is"
+        self._log.say(f"{self._spec.interpreter}: packages are added.")
         return self._built(wanted, ask, _on_top(base, wanted.packages, self._scope))
 
     def _registered(
@@ -185,10 +197,18 @@ class Environment:
         self._log.say("Another run builds this environment just now; this one waits for it.")
 
 
+def check_named(path: str) -> None:
+    """Raises: EngineFault, where a resource names an interpreter that is not on this machine."""
+    if not Path(path).is_file() or not os.access(path, os.X_OK):
+        raise EngineFault(f"There is no interpreter at {path} on this machine, or it may not be executed.")
+
+
 def compare(wanted: WantedEnvironment, found: Interpreter, recipe: Recipe | None = None) -> Found:
     """How an interpreter differs from what is wanted. In one that was built from `recipe` what it adds or
     replaces by its packages is no difference."""
     installed = scan(found.path)
+    if wanted.as_it_is:
+        return Found(found, installed, [])
     asked_version, version = wanted.python_version, found.version
     asked = {one.name: one for one in wanted.distributions}
     told = installed
@@ -218,7 +238,8 @@ def judge(promises: Promises, wanted: WantedEnvironment, found: Found) -> None:
         )
         return
     added = f", {', '.join(wanted.packages)} added" if wanted.packages else ""
-    promises.keep("environment", f"{what}, as registered{added}.")
+    how = "as it is" if wanted.as_it_is else "as registered"
+    promises.keep("environment", f"{what}, {how}{added}.")
 
 
 def listed(differing: Sequence[Difference]) -> str:

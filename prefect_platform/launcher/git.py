@@ -53,6 +53,7 @@ class Git:
 
     def __init__(self, repository: Path, variables: Mapping[str, str], interrupts: Interrupts) -> None:
         self.repository = repository
+        self.where = [f"--git-dir={repository}"]
         self._variables = dict(variables)
         self._interrupts = interrupts
 
@@ -120,7 +121,7 @@ class Git:
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                ["git", f"--git-dir={self.repository}", *arguments],
+                ["git", *self.where, *arguments],
                 cwd=self.repository.parent,
                 env=self._variables,
                 stdin=stdin,

@@ -9,22 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from prefect_platform.launcher import code, engine, gpu, results, size, start_script
+from prefect_platform.launcher import code, disk, engine, gpu, results, size, start_script
 from prefect_platform.launcher.connection import Connection
 from prefect_platform.launcher.environment import Environment
-from prefect_platform.launcher.faults import BundleFault, SourceFault, Unreachable
+from prefect_platform.launcher.faults import BundleFault, EngineFault, SourceFault, Unreachable
 from prefect_platform.launcher.fetching import Fetched, Fetching
 from prefect_platform.launcher.forked import EngineStart, Forked
 from prefect_platform.launcher.interpreter import Interpreter, ask
 from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.process import end_leftovers
 from prefect_platform.launcher.promises import Promises
+from prefect_platform.launcher.repositories import Repositories
 from prefect_platform.launcher.secrets import Secrets
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.start_script import StartScript
 from prefect_platform.launcher.subject import Subject
 from prefect_platform.launcher.surroundings import variables, working_directory
-from prefect_platform.wire.launch import LaunchSpec
+from prefect_platform.wire.launch import LaunchSpec, Program
 
 DRAIN_SECONDS = 5.0
 """How long output may still come when every process of the run is gone."""
@@ -116,10 +117,25 @@ class Preparation:
 
     def _fetch(self, connection: Connection, rest: Callable[[float, Unreachable], None]) -> Fetched:
         try:
-            return self._fetching.fetch(connection, rest)
+            fetched = self._fetching.fetch(connection, rest)
+            return fetched if self._spec.program is None else self._bring(fetched, self._spec.program)
         except (BundleFault, SourceFault) as fault:
             self._promises.break_("code", str(fault))
             raise
+
+    def _bring(self, fetched: Fetched, program: Program) -> Fetched:
+        """What a program works on: room for it, and its repositories. There is a single thread yet, which is
+        what git is started from."""
+        if not program.repositories and program.disk_bytes is None:
+            return fetched
+        self._place = fetched.place
+        place = self._directory_of(self._variables())
+        disk.check(place, program.disk_bytes)
+        wanted = Repositories(place, self._directory, self._inherited, self._signals, self._log.say)
+        brought = wanted.bring(program.repositories)
+        if brought:
+            self._log.steps.add("repositories-ready", brought)
+        return replace(fetched, what=brought) if brought else fetched
 
     def _look(self, fetched: Fetched) -> None:
         """Compare what is here with what was asked for."""
@@ -128,6 +144,11 @@ class Preparation:
         interpreter = self._environment.find(self._ask(), self._promises, fetched.place)
         self._interpreter = interpreter.executable
         code.judge(self._promises, fetched.what, interpreter)
+        if spec.program is not None and interpreter.missing:
+            raise EngineFault(
+                f"{self._subject.title} cannot start: {interpreter.executable} has no "
+                f"{', '.join(interpreter.missing)}. Install it there, or add it to `packages`."
+            )
         self._given = results.variables(self._given, interpreter, self._log.say)
         self._open_logs()
         with_it = replace(spec, interpreter=self._interpreter)

@@ -20,14 +20,25 @@ class Redaction:
     """The secrets of a workload. Makes one `Masker` for each stream."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._matcher = matcher(secrets)
+        self._secrets = list(secrets)
+        self._matcher = matcher(self._secrets)
+        self._streams: list[Masker] = []
 
     def stream(self) -> Masker:
-        return Masker(self._matcher)
+        made = Masker(self._matcher)
+        self._streams.append(made)
+        return made
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these too, in what comes from now on."""
+        self._secrets += secrets
+        self._matcher = matcher(self._secrets)
+        for stream in self._streams:
+            stream.use(self._matcher)
 
     def mask(self, text: str) -> str:
         """A whole text, masked."""
-        masker = self.stream()
+        masker = Masker(self._matcher)
         data = encoded(text)
         return (masker.feed(data) + masker.flush()).decode("utf-8", "replace")
 

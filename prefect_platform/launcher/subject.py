@@ -14,7 +14,7 @@ from typing import Protocol
 
 from prefect_platform.launcher import code, engine
 from prefect_platform.launcher.control import ControlChannel
-from prefect_platform.launcher.faults import EngineFault
+from prefect_platform.launcher.faults import EngineFault, EnvironmentFault
 from prefect_platform.launcher.flow_run import check_wanted
 from prefect_platform.launcher.readiness import Readiness
 from prefect_platform.launcher.secret_files import write_private
@@ -23,6 +23,8 @@ from prefect_platform.wire.launch import FlowRun, LaunchSpec, Program
 
 FLOW = "flow"
 """Log source of what a flow prints."""
+PROGRAM = "program"
+"""Folder of a program's own files, in the directory of its workload."""
 
 
 class Control(Protocol):
@@ -125,7 +127,7 @@ class ProgramSubject:
 
     def __init__(self, program: Program, directory: Path, signals: Signals) -> None:
         self._program, self._signals = program, signals
-        self._directory = directory / "program"
+        self._directory = directory / PROGRAM
         self.source, self.title = program.source, program.title
 
     @cached_property
@@ -134,14 +136,19 @@ class ProgramSubject:
         return _free_port()
 
     def modules(self, place: Path) -> list[str]:
-        return []
+        return self._program.modules
 
     def check(self) -> None:
-        """Its files are written here, as late as can be."""
+        """Its files are written here, as late as can be. Raises: EnvironmentFault, where they cannot be."""
         for file in self._program.files:
             path = self._directory / file.name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(path, file.content)
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_private(path, file.content)
+            except OSError as error:
+                raise EnvironmentFault(
+                    f"{self.title} needs its file {path}, which cannot be written: {error.strerror}."
+                ) from error
 
     def variables(self, place: Path) -> dict[str, str]:
         return {name: self._filled(value) for name, value in self._program.variables.items()}

@@ -24,12 +24,17 @@ class Masker:
         self._held = b""
         self._covered = 0
 
+    def use(self, matcher: Matcher | None) -> None:
+        """Look for what this matcher knows from the next piece on; from any thread."""
+        self._matcher = matcher
+
     def feed(self, data: bytes) -> bytes:
         """What may go out now; the rest comes with a later call."""
-        if self._matcher is None:
+        matcher = self._matcher
+        if matcher is None:
             return data
         buffer = self._held + data if self._held else data
-        return self._release(self._matcher, buffer, self._matcher.pending(buffer))
+        return self._release(matcher, buffer, matcher.pending(buffer))
 
     def flush(self) -> bytes:
         """What was held back: at the end of the stream it is the beginning of no secret."""

@@ -85,6 +85,10 @@ class LauncherPlatform:
         self.steps: list[dict[str, Any]] = []
         self.promises: list[dict[str, Any]] = []
         self.result: dict[str, Any] | None = None
+        self.renewals = 0
+        """How often a file of the program was asked for anew."""
+        self.lost_renewals: set[int] = set()
+        """Which of those questions get no answer."""
         self.logs: dict[str, Log] = {}
         self.requests: list[tuple[float, str, str]] = []
         self.largest_append = 0
@@ -143,11 +147,20 @@ class LauncherPlatform:
             self.promises = document["promises"]
         elif action == "result":
             self.result = document
+        elif action == "renewal":
+            return self._renewal()
         elif action.startswith("logs/"):
             self._seal(action.split("/")[1], document)
         else:
             raise errors.NotFound(f"There is no {action}.")
         return {}
+
+    def _renewal(self) -> dict[str, Any]:
+        self.renewals += 1
+        if self.renewals in self.lost_renewals:
+            raise Dropped
+        secret = f"renewed-secret-{self.renewals}"
+        return {"content": secret, "secrets": [secret]}
 
     def _flow_run(self) -> dict[str, Any]:
         if self.flow_run_state is None:

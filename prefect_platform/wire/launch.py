@@ -77,6 +77,27 @@ class PrivateFile:
 
 
 @dataclass(frozen=True)
+class Repository:
+    """A git repository that a program works in: a whole clone, with its history."""
+
+    url: str
+    """Without credentials."""
+    path: str
+    """Of the clone, relative to the working directory."""
+    ref: str | None = None
+    """Branch, tag or commit; by default the repository's own branch."""
+    reclone: bool = False
+    """Whether it is cloned anew at each start; otherwise what is there stays."""
+    discard: bool = False
+    """Whether work that is nowhere else may be lost by that."""
+    local: bool = False
+    """Whether a path of this machine is taken for an address."""
+    user: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """Password that goes with `user`, or a private SSH key."""
+
+
+@dataclass(frozen=True)
 class Program:
     """What a workload runs that is no flow: an agent, a Jupyter server.
 
@@ -96,6 +117,14 @@ class Program:
     """Path that answers on `{port}` once it can be used; without one it can as soon as it was started."""
     ready_seconds: float = 120.0
     """After so long without an answer it is ended."""
+    modules: list[str] = field(default_factory=list)
+    """What its interpreter must be able to import."""
+    repositories: list[Repository] = field(default_factory=list)
+    disk_bytes: int | None = None
+    """What must be free where it works, together with what lies there already."""
+    renewed: str | None = None
+    """Which of its files the platform gives anew from time to time."""
+    renew_seconds: float = 1800.0
 
 
 @dataclass(frozen=True)
@@ -145,6 +174,8 @@ class WantedEnvironment:
     working_directory: str | None = None
     strict: bool = False
     """Whether a difference ends the attempt before user code."""
+    as_it_is: bool = False
+    """Whether the interpreter is taken as it is found: then nothing was captured, and nothing is compared."""
 
 
 @dataclass(frozen=True)

@@ -64,3 +64,11 @@ def shown_bytes(count: int) -> str:
 def shown_cores(cores: float) -> str:
     """`1 core`, `0.5 cores`, `16 cores`."""
     return f"{cores:g} core{'' if cores == 1 else 's'}"
+
+
+def shown_seconds(count: float) -> str:
+    """`6 h`, `3 d`, `90 min`, `45 s`: the largest unit that says it whole, or minutes."""
+    for unit, factor in (("d", 86400), ("h", 3600), ("min", 60)):
+        if count >= factor and (count % factor == 0 or unit == "min"):
+            return f"{math.floor(count / factor + 0.5):g} {unit}"
+    return f"{count:g} s"

@@ -13,9 +13,13 @@ from pydantic import BaseModel, Field
 
 from prefect_platform.wire.agent_spec import AgentSpec
 from prefect_platform.wire.base import Answer, Name, Request
+from prefect_platform.wire.jupyter_spec import JupyterSpec
 from prefect_platform.wire.resources import ResourceKind
 
-SPECS: dict[ResourceKind, type[BaseModel]] = {ResourceKind.PREFECT_AGENT: AgentSpec}
+SPECS: dict[ResourceKind, type[BaseModel]] = {
+    ResourceKind.PREFECT_AGENT: AgentSpec,
+    ResourceKind.JUPYTER_SERVER: JupyterSpec,
+}
 """The model of each kind's spec."""
 MAX_RECIPES = 200
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Name, Request, When
+from prefect_platform.wire.jupyter_state import JupyterState
 
 
 class ResourceKind(StrEnum):
@@ -59,6 +60,8 @@ class ResourceState(Answer):
     """Starts that nobody asked for."""
     needs_restart: bool
     """It runs as it was before its spec was changed."""
+    jupyter: JupyterState | None = None
+    """What only a Jupyter server has."""
 
 
 class Resource(Answer):

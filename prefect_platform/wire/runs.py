@@ -59,6 +59,14 @@ class WorkloadKind(StrEnum):
     JUPYTER_SERVER = "jupyter-server"
 
 
+class Renewed(Answer):
+    """A file of a program, anew."""
+
+    content: str = Field(repr=False)
+    secrets: list[str] = Field(repr=False)
+    """What in it no log may show."""
+
+
 class AttemptRequest(Request):
     """An agent asks for an attempt. Idempotent on (flow_run_id, pending_state_id)."""
 

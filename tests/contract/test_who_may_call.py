@@ -43,6 +43,8 @@ POST   /projects/{project}/resources/{kind}/{name}/stop      U
 POST   /projects/{project}/resources/{kind}/{name}/restart   U
 POST   /projects/{project}/recipes                           U
 GET    /recipe-schema                                        U
+POST   /projects/{project}/resources/{kind}/{name}/extend    U
+POST   /projects/{project}/resources/{kind}/{name}/open      U
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/deletion                    U
@@ -72,6 +74,7 @@ POST   /workloads/{workload_id}/claim               W
 POST   /workloads/{workload_id}/steps               W
 POST   /workloads/{workload_id}/promises            W
 POST   /workloads/{workload_id}/result              W
+POST   /workloads/{workload_id}/renewal             W
 PATCH  /workloads/{workload_id}/logs/{source}       W
 GET    /projects/{project}/secrets                  U
 GET    /projects/{project}/secrets/{name}           U

@@ -167,6 +167,15 @@ RESULT = {
 }  # fmt: skip
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
+JUPYTER = {
+    "kind": "jupyter-server", "name": "aws-key", "start": False,
+    "spec": {
+        "description": "x", "cores": 1, "memory_bytes": 1 << 30, "gpu": {"count": 1}, "disk_bytes": 1 << 30,
+        "interpreter": "/usr/bin/python3", "packages": ["x"], "requirements": "y", "variables": {"A": "b"},
+        "start_script": "true", "working_directory": "~/x", "shutoff": "6h", "secrets": [],
+        "git": [{"url": "https://host.example/x", "ref": "main", "path": "y", "on_restart": "reclone"}],
+    },
+}  # fmt: skip
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
 
 
@@ -197,6 +206,11 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/runs/run-1/cancel", user, {"reason": "x"}),
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
+        ("POST", "/projects/default/resources", user, JUPYTER),
+        ("PUT", "/projects/default/resources/jupyter-server/aws-key", user, {"spec": JUPYTER["spec"]}),
+        ("POST", "/projects/default/resources/jupyter-server/aws-key/extend", user, {"seconds": 60}),
+        ("POST", "/projects/default/resources/jupyter-server/aws-key/open", user, {}),
+        ("POST", f"{workload}/renewal", launcher, {}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
     ]  # fmt: skip
 
@@ -344,7 +358,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
     ids = {
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
         "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
-        "fingerprint": "f" * 64, "key": "a" * 64,
+        "fingerprint": "f" * 64, "key": "a" * 64, "kind": "jupyter-server",
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}

@@ -19,7 +19,14 @@ from prefect_platform.server.config import DATABASE_FILE, RESULTS_DIRECTORY, Ser
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.services import catalogue, idempotency, installation, keyrings, secret_grants
+from prefect_platform.server.services import (
+    catalogue,
+    idempotency,
+    installation,
+    keyrings,
+    opening,
+    secret_grants,
+)
 from prefect_platform.server.services.clock import Clock, SystemClock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
@@ -89,6 +96,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         catalogue=sizes,
     )
     parts.log_masks.read = partial(secret_grants.given, parts)
+    opening.serve(parts)
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)
     return parts

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from prefect_platform.backends.base import Backend
 from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller import admission, sweeps
+from prefect_platform.server.controller.jupyter import LOOK_SECONDS, JupyterWatch
 from prefect_platform.server.controller.locks import LockLost, forget_all, held
 from prefect_platform.server.controller.observing import Observer
 from prefect_platform.server.controller.queue import WorkQueue
@@ -52,6 +53,7 @@ class Controller:
         self._starter = Starter(parts, backend)
         self._observer = Observer(backend)
         self._keeper = Keeper(parts)
+        self._jupyter = JupyterWatch(parts)
         self._reconciler = Reconciler(parts, backend, self._observer, self._silence, self._starter)
         self._measured: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,6 +67,7 @@ class Controller:
             self._scanning,
             self._admitting,
             self._keeping,
+            self._looking_after_jupyter,
             self._watching,
             self._sweeping,
             *[self._working] * self._workers,
@@ -99,6 +102,11 @@ class Controller:
             while True:
                 await self._attempt("keep the resources", self._keeper.round)
                 await listener.wait(min(self._parts.config.runs.scan_seconds, KEEP_SECONDS))
+
+    async def _looking_after_jupyter(self) -> None:
+        while True:
+            await self._attempt("look after the Jupyter servers", self._jupyter.round)
+            await self._parts.clock.sleep(LOOK_SECONDS)
 
     async def _watching(self) -> None:
         while True:

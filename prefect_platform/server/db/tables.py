@@ -239,6 +239,21 @@ class ResourceRow(Base):
     )
 
 
+class JupyterServerRow(Base):
+    """What is known of the work in a Jupyter server: when it is to be stopped follows from it."""
+
+    __tablename__ = "jupyter_servers"
+    resource_id: Mapped[str] = mapped_column(ForeignKey("resources.id"), primary_key=True)
+    workload_id: Mapped[str] = mapped_column(Id)
+    """The start that this is about."""
+    shutoff_seconds: Mapped[float | None] = mapped_column(Float)
+    """As the spec said at that start; none: never."""
+    active_at: Mapped[datetime] = mapped_column(Instant)
+    extended_until: Mapped[datetime | None] = mapped_column(Instant)
+    warned_at: Mapped[datetime | None] = mapped_column(Instant)
+    stopped_because: Mapped[str | None] = mapped_column(Text)
+
+
 class WorkloadRow(Base):
     """What a backend starts: one process group or pod whose first process is the launcher."""
 

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import resources
+from prefect_platform.server.services import opening, resources
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.jupyter_state import OpenLink, ResourceExtend
 from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceUpdate
 from prefect_platform.wire.tokens import TokenKind
 
@@ -73,3 +74,17 @@ async def stop(request: Request, caller: User, project: str, kind: ResourceKind,
 async def restart(request: Request, caller: User, project: str, kind: ResourceKind, name: str) -> Resource:
     """End what runs of it, and start it anew with its spec of now."""
     return await resources.restart(parts_of(request), caller, project, kind, name)
+
+
+@router.post(f"{ONE}/extend")
+async def extend(
+    request: Request, caller: User, project: str, kind: ResourceKind, name: str, body: ResourceExtend
+) -> Resource:
+    """Do not stop it for want of work before so many seconds from now."""
+    return await resources.extend(parts_of(request), caller, project, kind, name, body)
+
+
+@router.post(f"{ONE}/open")
+async def open_(request: Request, caller: User, project: str, kind: ResourceKind, name: str) -> OpenLink:
+    """What opens it in a browser, once and soon; for its owner."""
+    return await opening.link(parts_of(request), caller, project, kind, name)

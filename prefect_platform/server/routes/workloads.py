@@ -11,7 +11,7 @@ from prefect_platform.server.services import launches
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.promises import PromisesReport
-from prefect_platform.wire.runs import ClaimRequest, ResultReport, StepReport, Workload
+from prefect_platform.wire.runs import ClaimRequest, Renewed, ResultReport, StepReport, Workload
 from prefect_platform.wire.tokens import TokenKind
 
 router = APIRouter(tags=["workloads"])
@@ -44,6 +44,12 @@ async def step(parts: PartsHere, caller: Launcher, workload_id: str, request: St
 async def promises(parts: PartsHere, caller: Launcher, workload_id: str, request: PromisesReport) -> Workload:
     """What the launcher found of the six promises before it started user code."""
     return await launches.promises(parts, caller, workload_id, request)
+
+
+@router.post("/workloads/{workload_id}/renewal")
+async def renew(parts: PartsHere, caller: Launcher, workload_id: str) -> Renewed:
+    """The file of a program that runs out, anew: the sign-in of who works in a Jupyter server."""
+    return await launches.renew(parts, caller, workload_id)
 
 
 @router.post("/workloads/{workload_id}/result")

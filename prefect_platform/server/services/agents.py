@@ -83,6 +83,7 @@ async def create(parts: Parts, caller: Caller, project: str, request: AgentCreat
 
 
 async def _create(parts: Parts, caller: Caller, project: str, request: AgentCreate) -> AgentCreated:
+    tokens.check_may_issue(caller)
     async with parts.database.session() as session:
         owner = await projects.member(session, caller, project)
         row = await session.scalar(

@@ -18,4 +18,4 @@ class Caller:
     project_id: str | None = None
     """The only project an agent, workload or user-code token reaches; None for users."""
     subject_id: str | None = None
-    """The agent or workload itself."""
+    """The agent or workload itself; the workload that a user's token was made for, if it was."""

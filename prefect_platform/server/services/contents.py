@@ -19,6 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 LABEL = re.compile(r"([a-z]{2,8})-[0-9a-hjkmnp-tv-z]{26}")
 """An id that `names.new_id` made: safe in DNS, and like no name that an operator gives a host."""
 
+ACTED_SECONDS = 10.0
+REMEMBERED = 1000
+
 
 @dataclass(frozen=True)
 class Upstream:
@@ -77,6 +80,9 @@ class Contents:
         self.forgotten = 0
         """How often `forget` was called: what was read before is not remembered after."""
         self.visits: set[Visit] = set()
+        self.acted: Callable[[str], Awaitable[None]] | None = None
+        """Told of a workload in which a visitor did something: not a mere look."""
+        self._acted_at: dict[str, float] = {}
         self.changed = asyncio.Event()
         """Somebody's rights changed: look at all visits now."""
 
@@ -87,6 +93,16 @@ class Contents:
     def resolver(self, label: str) -> Resolver | None:
         found = LABEL.fullmatch(label)
         return self._resolvers.get(found[1]) if found else None
+
+    async def act(self, workload_id: str | None, uptime: float) -> None:
+        """A visitor does something there. Told on at most every `ACTED_SECONDS`."""
+        last = self._acted_at.get(workload_id or "", -ACTED_SECONDS)
+        if self.acted is None or workload_id is None or uptime - last < ACTED_SECONDS:
+            return
+        if len(self._acted_at) >= REMEMBERED:
+            self._acted_at.clear()
+        self._acted_at[workload_id] = uptime
+        await self.acted(workload_id)
 
     def forget(self) -> None:
         """Ask the database again about everybody, at once: a token, a member or a resource has gone."""

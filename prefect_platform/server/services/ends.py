@@ -10,7 +10,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow, RunRow, WorkloadRow
+from prefect_platform.server.db.tables import (
+    AttemptRow,
+    FlowVersionRow,
+    ResourceRow,
+    RunRow,
+    WorkloadRow,
+)
 from prefect_platform.server.services import endings, settlement, workloads
 from prefect_platform.server.services.endings import Ending
 from prefect_platform.wire.flows import VersionSettings
@@ -116,8 +122,22 @@ async def drop(session: AsyncSession, row: WorkloadRow, actor: str, at: datetime
 
 async def explain(session: AsyncSession, row: WorkloadRow, reason: str) -> None:
     """The infrastructure knows better why a locked row ended, and Prefect has not heard yet."""
+    if row.resource_id is not None:
+        await _explain_start(session, row, reason)
+        return
     attempt = await workloads.attempt_of(session, row.id)
     settled = attempt is None or attempt.settled_at is not None or workloads.is_final(row)
     if settled or row.end is None or row.cancel_requested_by is not None:
         return
     row.end = {**row.end, "reason": reason}
+
+
+async def _explain_start(session: AsyncSession, row: WorkloadRow, reason: str) -> None:
+    """The same for the start of a resource, which shows the reason until it is started again."""
+    if row.end is None or row.cancel_requested_by is not None:
+        return
+    before = row.end.get("reason")
+    row.end = {**row.end, "reason": reason}
+    resource = await session.get(ResourceRow, row.resource_id, with_for_update=True, populate_existing=True)
+    if resource is not None and resource.workload_id == row.id and resource.reason == before:
+        resource.reason = reason

@@ -45,7 +45,7 @@ async def source(
     user, token = None, None
     if settings.source_secret is not None:
         value = await secret_grants.give_one(session, parts, row, settings.source_secret)
-        user, token = _opened(settings.source_secret, value, git.remote(code.git.url).host)
+        user, token = opened(settings.source_secret, value, git.remote(code.git.url).host)
     return GitSource(
         url=code.git.url,
         commit=code.git.commit,
@@ -63,7 +63,12 @@ def to_mask(found: GitSource | None) -> list[str]:
     return [found.token] if found is not None and found.token else []
 
 
-def _opened(name: str, value: str, host: str) -> tuple[str, str]:
+def opened(name: str, value: str, host: str) -> tuple[str, str]:
+    """User and token, or private key, that a secret's value holds for a host.
+
+    Raises:
+        SecretUnavailable: it holds neither.
+    """
     try:
         return git.user_and_token(value, host)
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, SecretUnavailable, UsageError
-from prefect_platform.server.db.tables import WorkloadRow
+from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
     ends,
     launch_specs,
@@ -18,10 +18,11 @@ from prefect_platform.server.services import (
     workloads,
 )
 from prefect_platform.server.services.callers import Caller
+from prefect_platform.server.services.kinds import kind_of
 from prefect_platform.server.services.parts import RESOURCES, Parts
 from prefect_platform.wire import launch
 from prefect_platform.wire.promises import PromisesReport
-from prefect_platform.wire.runs import ResultReport, Status, Step, StepReport, Target, Workload
+from prefect_platform.wire.runs import Renewed, ResultReport, Status, Step, StepReport, Target, Workload
 from prefect_platform.wire.tokens import TokenKind
 
 LAUNCHER = "launcher"
@@ -96,6 +97,22 @@ async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: s
     if attempt is None or version is None:
         raise InternalError(f"Workload {row.id} has no attempt to launch.")
     return await launch_specs.build(session, parts, row, attempt, version, secret)
+
+
+async def renew(parts: Parts, caller: Caller, workload_id: str) -> Renewed:
+    """The file of a program that runs out, anew.
+
+    Raises:
+        Conflict: the workload has ended or is no program, or its kind renews nothing.
+    """
+    async with parts.database.session() as session:
+        row = await workloads.own(session, caller, workload_id, write=True)
+        resource = await session.get(ResourceRow, row.resource_id) if row.resource_id else None
+        if resource is None or row.ended_at is not None or row.status in BEFORE_CLAIM:
+            raise Conflict(f"Workload {workload_id} does not run a program: there is nothing to renew.")
+        content, values = await kind_of(resource.kind).renew(session, parts, resource, row)
+    parts.log_masks.given(workload_id, values)
+    return Renewed(content=content, secrets=values)
 
 
 async def step(parts: Parts, caller: Caller, workload_id: str, report: StepReport) -> Workload:

@@ -75,6 +75,7 @@ async def build(session: AsyncSession, parts: Parts, row: WorkloadRow, token: st
         memory_bytes=row.memory_bytes,
         log=LogSettings(cap_bytes=parts.config.limits.log_cap_bytes),
         shared_directory=str(parts.config.data_dir / "shared"),
+        attached_secrets=found.attached,
         secret_files=found.secret_files,
         wanted=found.wanted,
         builder=run_environments.builder(parts.config.environments),

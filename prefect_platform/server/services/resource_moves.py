@@ -108,7 +108,8 @@ def note_end(row: ResourceRow, workload: WorkloadRow | None, *, always_on: bool,
     if row.restart or (always_on and _asked_for(workload)):
         row.restart, row.failures, row.next_start_at = False, 0, now
         return
-    row.reason = _reason(workload)
+    if not _asked_for(workload):
+        row.reason = _reason(workload)
     if not always_on:
         row.target = ResourceTarget.STOPPED.value
         return

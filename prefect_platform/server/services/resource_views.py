@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import ProjectRow, ResourceRow, UserRow, WorkloadRow
-from prefect_platform.server.services import resource_moves, workloads
+from prefect_platform.server.services import jupyter_servers, resource_moves, workloads
+from prefect_platform.wire.jupyter_state import JupyterState
 from prefect_platform.wire.resources import Resource, ResourceKind, ResourceState, ResourceTarget
 from prefect_platform.wire.runs import FINAL, Status
 
@@ -32,6 +33,7 @@ async def resources(
         select(UserRow.id, UserRow.name).where(UserRow.id.in_({row.owner_id for row in rows}))
     )
     names = {user.id: user.name for user in users}
+    jupyter = await jupyter_servers.states(session, rows, by_id)
     return [
         Resource(
             id=row.id,
@@ -40,7 +42,7 @@ async def resources(
             project=project.name,
             owner=names[row.owner_id],
             spec=row.spec,
-            state=_state(row, by_id.get(row.workload_id or ""), now),
+            state=_state(row, by_id.get(row.workload_id or ""), now, jupyter.get(row.id)),
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
@@ -48,7 +50,9 @@ async def resources(
     ]
 
 
-def _state(row: ResourceRow, workload: WorkloadRow | None, now: datetime) -> ResourceState:
+def _state(
+    row: ResourceRow, workload: WorkloadRow | None, now: datetime, jupyter: JupyterState | None
+) -> ResourceState:
     is_open = workload is not None and Status(workload.status) not in FINAL
     return ResourceState(
         target=ResourceTarget(row.target),
@@ -59,4 +63,5 @@ def _state(row: ResourceRow, workload: WorkloadRow | None, now: datetime) -> Res
         next_start_at=row.next_start_at if row.target == ResourceTarget.RUNNING else None,
         restarts=row.restarts,
         needs_restart=is_open and row.workload_digest != row.spec_digest,
+        jupyter=jupyter,
     )

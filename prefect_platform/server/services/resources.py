@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, Forbidden, NotFound, foreign
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, ResourceRow, UserRow, WorkloadRow
-from prefect_platform.server.services import projects, resource_views
+from prefect_platform.server.services import jupyter_servers, projects, resource_views
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.kinds import kind_of
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import RESOURCES, Parts
 from prefect_platform.server.services.versions import canonical
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.jupyter_state import ResourceExtend
 from prefect_platform.wire.projects import Role
 from prefect_platform.wire.resources import (
     Resource,
@@ -172,6 +173,22 @@ async def restart(parts: Parts, caller: Caller, project_name: str, kind: Resourc
         view = await resource_views.resource(session, project, row, parts.clock.now())
     parts.wakeups.notify(RESOURCES)
     return view
+
+
+async def extend(
+    parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str, request: ResourceExtend
+) -> Resource:
+    """Do not stop one for want of work before so many seconds from now.
+
+    Raises:
+        UsageError, Conflict: it is not stopped for want of work, or does not run.
+    """
+    async with parts.database.session() as session:
+        project, row = await _changeable(session, caller, project_name, kind, name)
+        start = await session.get(WorkloadRow, row.workload_id) if row.workload_id else None
+        await jupyter_servers.extend(session, parts, row, start, request.seconds)
+        await session.flush()
+        return await resource_views.resource(session, project, row, parts.clock.now())
 
 
 async def remove(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> Resource:

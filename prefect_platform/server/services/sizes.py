@@ -7,6 +7,7 @@ who changes an entry changes the next start, and one who takes it away ends it w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from prefect_platform.errors import NotFound, RegistrationError, Unavailable, UsageError, foreign
 from prefect_platform.server.config import RunSettings
@@ -103,8 +104,24 @@ def gpu_misfit(machine: Machine, request: GpuRequest) -> str | None:
     return f"{found} ({machine.gpu_problem})" if found and machine.gpu_problem else found
 
 
-def needs(parts: Parts, settings: VersionSettings) -> Needs:
-    """What a version is to be given now.
+class Asked(Protocol):
+    """Who asks for a size: a version of a flow, or a resource."""
+
+    @property
+    def size(self) -> str | None: ...
+    @property
+    def cores(self) -> float: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def gpu(self) -> GpuRequest | None: ...
+
+
+AGAIN = "Register the flow again with one of these."
+
+
+def needs(parts: Parts, settings: Asked, again: str = AGAIN) -> Needs:
+    """What a version is to be given now. `again` says what to do about a size that is gone.
 
     Raises:
         NotFound: its size is not in the catalogue any more.
@@ -118,7 +135,7 @@ def needs(parts: Parts, settings: VersionSettings) -> Needs:
     if settings.size == MACHINE and _has_machine(parts.machine):
         found = whole(parts.machine)
     elif (entry := parts.catalogue.get(settings.size)) is None:
-        raise NotFound(_unknown(parts, settings.size) + " Register the flow again with one of these.")
+        raise NotFound(f"{_unknown(parts, settings.size)} {again}")
     elif entry.disabled:
         raise UsageError(f"Size {entry.name!r} is not offered: {entry.disabled}")
     else:
@@ -133,7 +150,7 @@ def price_per_hour(parts: Parts, size: str | None) -> float | None:
     return None if entry is None else entry.price_per_hour
 
 
-def _without_size(parts: Parts, settings: VersionSettings) -> Needs:
+def _without_size(parts: Parts, settings: Asked) -> Needs:
     """What a version declares; for one that declares nothing, what the operator says."""
     cores, memory = settings.cores, settings.memory_bytes
     if (cores, memory) == (RunSettings.default_cores, RunSettings.default_memory_bytes):

@@ -86,7 +86,7 @@ def _caller(token: TokenRow, user: UserRow | None) -> Caller:
     if kind is TokenKind.USER and user is not None:
         # A token for one project is for CI: it does not carry its owner's rights over the installation.
         admin = user.admin and token.project_id is None
-        return Caller(kind, token.id, user.name, user.id, admin, token.project_id)
+        return Caller(kind, token.id, user.name, user.id, admin, token.project_id, token.subject_id)
     return Caller(
         kind, token.id, token.subject_id or token.id, project_id=token.project_id, subject_id=token.subject_id
     )
@@ -155,6 +155,7 @@ async def create(parts: Parts, caller: Caller, request: TokenCreate) -> TokenCre
         )
     if request.days is not None and not 1 <= request.days <= MAX_DAYS:
         raise UsageError(f"days is {request.days}: a token lives 1 to {MAX_DAYS} days, or without an end.")
+    check_may_issue(caller)
     async with parts.database.session() as session:
         project = await _limit(session, caller, request.project)
         expires_at = parts.clock.now() + timedelta(days=request.days) if request.days else None
@@ -168,6 +169,15 @@ async def create(parts: Parts, caller: Caller, request: TokenCreate) -> TokenCre
             expires_at=expires_at,
         )
     return shown_once(row, secret, project.name if project else None)
+
+
+def check_may_issue(caller: Caller) -> None:
+    """Raises: Forbidden, for a token that ends with a workload: what it made would outlive it."""
+    if caller.kind is TokenKind.USER and caller.subject_id is not None:
+        raise Forbidden(
+            "The token of a Jupyter server makes no other tokens: those would outlive it. Make one where you "
+            "are signed in yourself."
+        )
 
 
 def shown_once(row: TokenRow, secret: str, project: str | None = None) -> TokenCreated:
@@ -226,7 +236,8 @@ def _manageable(caller: Caller) -> ColumnElement[bool]:
     owned = select(MemberRow.project_id).where(
         MemberRow.user_id == caller.user_id, MemberRow.role == Role.OWNER.value
     )
-    mine = TokenRow.user_id == caller.user_id
+    # What a start of a Jupyter server is given ends with it, and is nobody's to keep.
+    mine = and_(TokenRow.user_id == caller.user_id, TokenRow.subject_id.is_(None))
     agents = and_(TokenRow.kind == TokenKind.AGENT.value, TokenRow.project_id.in_(owned))
     allowed = or_(mine, agents)
     return allowed if caller.project_id is None else and_(allowed, TokenRow.project_id == caller.project_id)

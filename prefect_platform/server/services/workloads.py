@@ -77,6 +77,8 @@ async def move(
     if status in FINAL:
         row.ended_at = row.ended_at or at
         await workload_tokens.revoke(session, row.id, TokenKind.USER_CODE, at)
+        if row.resource_id is not None:
+            await workload_tokens.revoke(session, row.id, TokenKind.USER, at)
     await _mirror(session, row, status, reason, at)
     await session.flush()
     return True

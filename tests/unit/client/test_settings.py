@@ -122,3 +122,19 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_where_the_profile_lies() -> None:
     assert profile_path({"XDG_CONFIG_HOME": "/c"}) == Path("/c/prefect-platform/profile.json")
     assert profile_path({"HOME": "/ignored"}) == Path("~/.config/prefect-platform/profile.json").expanduser()
+
+
+def test_a_renewed_profile_is_read_again_for_its_own_address_alone(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_PLATFORM_PROFILE", environ["PREFECT_PLATFORM_PROFILE"])
+    path = profile_path(environ)
+    with connect() as client:
+        again = client.transport.again
+        assert again is not None
+        write_profile(path, Profile(HERE.url, "pp_user_renewed", "mine"))
+        assert again() == "pp_user_renewed"
+        write_profile(path, Profile("http://127.0.0.1:9999", "pp_user_elsewhere", "mine"))
+        assert again() is None
+        path.write_text("damaged")
+        assert again() is None

@@ -15,6 +15,7 @@ from prefect_platform.errors import (
     Conflict,
     Forbidden,
     NoCapacity,
+    NotSignedIn,
     OffsetMismatch,
     OrchestratorUnavailable,
     Unavailable,
@@ -207,3 +208,29 @@ def test_waits_grow_up_to_a_bound_and_differ() -> None:
         found = {retries.wait(attempt) for _ in range(50)}
         assert most / 2 <= min(found) <= max(found) <= most
         assert len(found) > 1
+
+
+def test_a_token_that_ran_out_is_looked_for_once_more(script) -> None:
+    """Where somebody renews it, the one that was read before is refused at some time."""
+    refusal = problem(NotSignedIn("expired"))
+    script.then(refusal, answer(200, ME))
+    transport, _ = make(script.url, again=lambda: "second")
+    assert me(transport).subject == "ada"
+    assert [one.headers["authorization"] for one in script.seen] == ["Bearer secret", "Bearer second"]
+
+
+def test_a_token_that_is_the_same_is_not_tried_again(script) -> None:
+    script.then(problem(NotSignedIn("revoked")))
+    transport, _ = make(script.url, again=lambda: "secret")
+    with pytest.raises(NotSignedIn):
+        me(transport)
+    assert len(script.seen) == 1
+
+
+def test_another_token_is_tried_once(script) -> None:
+    found = iter(["second", "third"])
+    script.then(problem(NotSignedIn("one")), problem(NotSignedIn("two")))
+    transport, _ = make(script.url, again=lambda: next(found))
+    with pytest.raises(NotSignedIn, match="two"):
+        me(transport)
+    assert len(script.seen) == 2

@@ -42,3 +42,12 @@ def test_a_secret_that_is_the_name_of_a_state_does_not_change_how_a_run_ended(st
     document = result_document(end.document(), "", Redaction([state, "Completed"]))
     assert document["receipt"] == state
     assert state not in document["reason"]
+
+
+def test_a_secret_that_comes_later_is_masked_from_then_on() -> None:
+    redaction = Redaction(["first-secret"])
+    stream = redaction.stream()
+    assert stream.feed(b"second-secret\n") == b"second-secret\n"
+    redaction.add(["second-secret"])
+    assert stream.feed(b"first-secret second-secret\n") == b"************ *************\n"
+    assert redaction.mask("second-secret") == "*************"

@@ -21,6 +21,9 @@ from prefect_platform.server.app.content.connection import Connection, NoAnswer
 from prefect_platform.server.services.contents import Visit
 from prefect_platform.server.services.parts import Parts
 
+LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing: whoever only looks does no work."""
+
 
 async def relay(parts: Parts, asked: Asked, visit: Visit, receive: Receive, send: Send) -> None:
     """Pass a request on, until its answer is complete, the browser has gone, or the visit has ended.
@@ -30,6 +33,8 @@ async def relay(parts: Parts, asked: Asked, visit: Visit, receive: Receive, send
         Forbidden: the visit has ended.
     """
     upstream, connection = await reach(parts, visit)
+    if asked.method.upper() not in LOOKING:
+        await parts.contents.act(upstream.workload_id, parts.clock.uptime())
     with closing(connection), parts.contents.visiting(visit):
         sent = headers.to_upstream(asked, upstream, scheme_of(parts))
         await _send(connection, h11.Request(method=asked.method, target=asked.target, headers=sent))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prefect_platform.server.services.kinds.agents import Agents
 from prefect_platform.server.services.kinds.base import Kind
+from prefect_platform.server.services.kinds.jupyter_servers import JupyterServers
 from prefect_platform.wire.resources import ResourceKind
 
-KINDS: dict[ResourceKind, Kind] = {kind.name: kind for kind in (Agents(),)}
+KINDS: dict[ResourceKind, Kind] = {kind.name: kind for kind in (Agents(), JupyterServers())}
 
 
 def kind_of(name: str) -> Kind:

@@ -103,6 +103,11 @@ class Agents:
             secrets=[own, *launch_specs.credentials(prefect)],
         )
 
+    async def renew(
+        self, session: AsyncSession, parts: Parts, resource: ResourceRow, row: WorkloadRow
+    ) -> tuple[str, list[str]]:
+        raise Conflict("The token of an agent lasts as long as its start: there is nothing to renew.")
+
     async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
         """Its runs go on telling who has picked them up; its name is free."""
         await _revoke(session, resource.id, parts.clock.now())

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.server.db.tables import ProjectRow, ResourceRow, WorkloadRow
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.sizes import Needs
-from prefect_platform.wire.launch import Program, SecretFile, WantedEnvironment
+from prefect_platform.wire.launch import AttachedSecret, Program, SecretFile, WantedEnvironment
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
 
@@ -25,6 +25,7 @@ class Launch:
     secrets: list[str] = field(default_factory=list, repr=False)
     """Values that no log may show."""
     secret_files: list[SecretFile] = field(default_factory=list, repr=False)
+    attached: list[AttachedSecret] = field(default_factory=list)
     wanted: WantedEnvironment | None = None
 
 
@@ -68,6 +69,16 @@ class Kind(Protocol):
 
         Raises:
             SecretUnavailable: one of its secrets cannot be given to it.
+        """
+        ...
+
+    async def renew(
+        self, session: AsyncSession, parts: Parts, resource: ResourceRow, row: WorkloadRow
+    ) -> tuple[str, list[str]]:
+        """The file that a program has renewed, anew, and what in it no log may show.
+
+        Raises:
+            Conflict: this kind has none.
         """
         ...
 

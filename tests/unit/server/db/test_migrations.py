@@ -26,6 +26,7 @@ FROZEN = {
     "v0004_deleting.py": "5a8f1235129e9722124b0db3586be3d7346b3f6ec507305fafad13bf63f636c0",
     "v0005_usage.py": "afcd8f5985fa8b3955f0a4ac16bcec840f23b3773d43d92bd5bf40b610a35b4b",
     "v0008_content.py": "30caa260f44eb134f91740b9920633854c696541124b22b1df00aea4448c8222",
+    "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

@@ -272,9 +272,8 @@ async def test_the_ledger_outlives_the_run(stage: Scene) -> None:
     await secrets.put(stage.parts, stage.user, "default", "aws-key", SecretSet(value="geheim-geheim"))
     made = await ended(stage)
     async with stage.parts.database.session() as session:
-        attempt = await session.get_one(AttemptRow, made.id)
-        version = await session.get_one(FlowVersionRow, attempt.version_id)
-        await secret_grants.give_one(session, stage.parts, attempt, version, "aws-key")
+        row = await session.get_one(WorkloadRow, made.workload.id)
+        await secret_grants.give_one(session, stage.parts, row, "aws-key")
     [before] = await ledger(stage)
     await passed(stage, 366)
     await housekeeping.sweep(stage.parts)

@@ -1,0 +1,141 @@
+"""Looks after Jupyter servers: what is done in each, the warning before its end, and that end.
+
+Everything it knows is in the database: after a restart of the platform it goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from prefect_platform.errors import PlatformError
+from prefect_platform.server.controller.admission import PLATFORM
+from prefect_platform.server.db.tables import JupyterServerRow, ResourceRow, WorkloadRow
+from prefect_platform.server.services import (
+    jupyter_activity,
+    jupyter_idle,
+    jupyter_servers,
+    jupyter_tokens,
+    workloads,
+)
+from prefect_platform.server.services.jupyter_activity import Activity
+from prefect_platform.server.services.jupyter_idle import Idle
+from prefect_platform.server.services.jupyter_servers import Event
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.quantities import shown_seconds
+from prefect_platform.wire.resources import ResourceTarget
+from prefect_platform.wire.runs import Status
+
+LOOK_SECONDS = 20.0
+WORTH_SECONDS = 30.0
+"""Work that is newer than what is known by less is not written down: it would be written all the time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    resource_id: str
+    workload_id: str
+    activity: Activity
+
+
+class JupyterWatch:
+    """One in each replica; rows are locked, so that one of them warns and stops."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def round(self) -> None:
+        """Look at every server that runs. One that does not answer is left alone: it may be at work."""
+        running = await self._running()
+        looks = [self._look(resource_id, row) for resource_id, row in running]
+        for seen in await asyncio.gather(*looks):
+            if seen is not None:
+                await self._attempt(seen)
+
+    async def _running(self) -> list[tuple[str, WorkloadRow]]:
+        async with self._parts.database.reader() as session:
+            found = await session.execute(
+                select(JupyterServerRow.resource_id, WorkloadRow)
+                .join(WorkloadRow, WorkloadRow.id == JupyterServerRow.workload_id)
+                .where(WorkloadRow.status == Status.RUNNING.value, WorkloadRow.ended_at.is_(None))
+            )
+            return [(one[0], one[1]) for one in found]
+
+    async def _look(self, resource_id: str, row: WorkloadRow) -> _Seen | None:
+        address = jupyter_servers.address(row)
+        if address is None:
+            return None
+        try:
+            found = await jupyter_activity.ask(address, jupyter_tokens.header(self._parts, row.id))
+        except PlatformError as error:
+            _log.info("Jupyter server of workload %s: %s", row.id, error.message)
+            return None
+        return _Seen(resource_id, row.id, found)
+
+    async def _attempt(self, seen: _Seen) -> None:
+        try:
+            await self._note(seen)
+        except Exception:  # noqa: BLE001 - the others are looked after all the same
+            _log.exception("Jupyter server %s could not be looked after; again in a moment", seen.resource_id)
+
+    async def _note(self, seen: _Seen) -> None:
+        """Write down what was seen, and what follows from it."""
+        event: Event | None = None
+        async with self._parts.database.session() as session:
+            resource = await session.get(
+                ResourceRow, seen.resource_id, with_for_update=True, populate_existing=True
+            )
+            row = await session.get(
+                JupyterServerRow, seen.resource_id, with_for_update=True, populate_existing=True
+            )
+            if resource is None or row is None or row.workload_id != seen.workload_id:
+                return
+            start = await workloads.locked(session, seen.workload_id)
+            if start is None or start.ended_at is not None or resource.target != ResourceTarget.RUNNING:
+                return
+            event = self._decide(seen.activity, resource, row, start)
+        if event is not None:
+            jupyter_servers.tell(event)
+            workloads.tell(self._parts, event.project_id)
+
+    def _decide(
+        self, activity: Activity, resource: ResourceRow, row: JupyterServerRow, start: WorkloadRow
+    ) -> Event | None:
+        now = self._parts.clock.now()
+        at = now if activity.busy else min(activity.last or row.active_at, now)
+        if at - row.active_at >= timedelta(seconds=WORTH_SECONDS):
+            row.active_at = at
+        match jupyter_idle.decide(jupyter_servers.times(row), now):
+            case Idle.WARN:
+                row.warned_at = now
+                return _event("jupyter-server-stops-soon", resource, now, self._warning(resource, row, now))
+            case Idle.CALM:
+                row.warned_at = None
+            case Idle.STOP:
+                row.stopped_because = f"nothing was done in it for {shown_seconds(row.shutoff_seconds or 0)}"
+                resource.target, resource.restart = ResourceTarget.STOPPED.value, False
+                resource.reason = resource.next_start_at = None
+                workloads.ask_to_stop(start, PLATFORM, row.stopped_because)
+                sentence = f"Jupyter server {resource.name!r} is stopped: {row.stopped_because}."
+                return _event("jupyter-server-stopped", resource, now, sentence)
+            case Idle.NONE:
+                pass
+        return None
+
+    def _warning(self, resource: ResourceRow, row: JupyterServerRow, now: datetime) -> str:
+        end = jupyter_idle.stops_at(jupyter_servers.times(row)) or now
+        left = shown_seconds(max(60.0, (end - now).total_seconds()))
+        return (
+            f"Jupyter server {resource.name!r} stops in {left} unless something is done in it. "
+            f"`prefect-platform resource extend {resource.name} --for 2h` keeps it."
+        )
+
+
+def _event(kind: str, resource: ResourceRow, at: datetime, sentence: str) -> Event:
+    return Event(kind, resource.project_id, resource.id, resource.owner_id, at, sentence)

@@ -1,0 +1,84 @@
+"""What a Jupyter server says of the work in it, through its own REST API.
+
+Its `/api/status` is not asked: that also moves when a page asks for anything. A kernel's time moves when it
+is given something to do or says something, a terminal's when something goes through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from prefect_platform.errors import Unavailable
+
+ANSWER_SECONDS = 10.0
+MOST_BYTES = 1 << 20
+BUSY = ("busy", "starting", "restarting")
+
+
+@dataclass(frozen=True)
+class Activity:
+    busy: bool
+    """Whether a kernel is at work."""
+    last: datetime | None
+    """When a kernel or terminal was last used; none where there is neither."""
+
+
+async def ask(address: str, header: tuple[str, str]) -> Activity:
+    """One look.
+
+    Raises:
+        Unavailable: it does not answer, or not like a Jupyter server.
+    """
+    name, value = header
+    async with httpx.AsyncClient(
+        base_url=address, headers={name: value}, timeout=ANSWER_SECONDS, trust_env=False
+    ) as client:
+        kernels, terminals = await asyncio.gather(
+            _get(client, "/api/kernels"), _get(client, "/api/terminals")
+        )
+    times = [_time(one.get("last_activity")) for one in (*kernels, *terminals)]
+    return Activity(
+        busy=any(one.get("execution_state") in BUSY for one in kernels),
+        last=max((at for at in times if at is not None), default=None),
+    )
+
+
+async def _get(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", path) as answer:
+            content = await _content(answer)
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise Unavailable(f"The Jupyter server does not answer: {type(error).__name__}.") from error
+    if answer.status_code == httpx.codes.NOT_FOUND:  # its terminals are switched off
+        return []
+    try:
+        found = json.loads(content) if answer.status_code == httpx.codes.OK else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Unavailable(f"The Jupyter server answers {path} with {answer.status_code}, and no list.")
+    return [one for one in found if isinstance(one, dict)]
+
+
+async def _content(answer: httpx.Response) -> bytes:
+    """What it answers, as far as that is of a sensible size: users can make it answer anything."""
+    content = b""
+    async for piece in answer.aiter_bytes():
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise Unavailable("The Jupyter server's answer is too long to be one.")
+    return content
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None

@@ -1,0 +1,135 @@
+"""Jupyter servers that run: where they answer, how long they may stay, what is shown of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.errors import Conflict, UsageError
+from prefect_platform.server.db.tables import JupyterServerRow, ResourceRow, WorkloadRow
+from prefect_platform.server.services import jupyter_idle
+from prefect_platform.server.services.jupyter_idle import Times
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.jupyter_state import JupyterState, JupyterStep
+from prefect_platform.wire.resources import ResourceKind
+from prefect_platform.wire.runs import FINAL, Status
+
+RUNNING_STEP = "running"
+ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+_STEPS = (
+    (RUNNING_STEP, JupyterStep.READY),
+    ("start-script-ended", JupyterStep.STARTING),
+    ("start-script-started", JupyterStep.START_SCRIPT),
+    ("engine-started", JupyterStep.STARTING),
+    ("checked", JupyterStep.STARTING),
+)
+"""A step that a launcher tells, and how far the start is with it; the first that was told counts."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something about a resource that its owner wants to hear of."""
+
+    kind: str
+    project_id: str
+    resource_id: str
+    user_id: str
+    at: datetime
+    sentence: str
+
+
+def times(row: JupyterServerRow) -> Times:
+    return Times(row.shutoff_seconds, row.active_at, row.extended_until, row.warned_at)
+
+
+def is_open(workload: WorkloadRow | None) -> bool:
+    return workload is not None and Status(workload.status) not in FINAL
+
+
+def address(workload: WorkloadRow) -> str | None:
+    """Where a start answers, once it does: `http://127.0.0.1:port`. A launcher says where, and runs with the
+    user's code: no other host is believed, or the platform would ask it for that code."""
+    told = [str(one["detail"]) for one in workload.steps if one["name"] == RUNNING_STEP and one.get("detail")]
+    return told[-1] if told and ADDRESS.fullmatch(told[-1]) else None
+
+
+async def states(
+    session: AsyncSession, rows: Sequence[ResourceRow], starts: dict[str, WorkloadRow]
+) -> dict[str, JupyterState]:
+    """What there is to say of each Jupyter server among these, by id."""
+    ids = [row.id for row in rows if row.kind == ResourceKind.JUPYTER_SERVER]
+    if not ids:
+        return {}
+    found = await session.scalars(select(JupyterServerRow).where(JupyterServerRow.resource_id.in_(ids)))
+    known = {row.resource_id: row for row in found}
+    workload = {row.id: starts.get(row.workload_id or "") for row in rows}
+    return {key: _state(known.get(key), workload[key]) for key in ids}
+
+
+def _state(row: JupyterServerRow | None, workload: WorkloadRow | None) -> JupyterState:
+    ours = row is not None and workload is not None and row.workload_id == workload.id
+    if row is None or not ours:
+        step = _step(workload)
+        return JupyterState(step=step, active_at=None, stops_at=None, warned_at=None, stopped_because=None)
+    ready = is_open(workload) and _step(workload) is JupyterStep.READY
+    return JupyterState(
+        step=_step(workload),
+        active_at=row.active_at,
+        stops_at=jupyter_idle.stops_at(times(row)) if ready else None,
+        warned_at=row.warned_at if ready else None,
+        stopped_because=row.stopped_because,
+    )
+
+
+def _step(workload: WorkloadRow | None) -> JupyterStep | None:
+    if workload is None or not is_open(workload):
+        return None
+    if workload.status == Status.QUEUED:
+        return JupyterStep.QUEUED
+    told = {one["name"] for one in workload.steps}
+    return next((step for name, step in _STEPS if name in told), JupyterStep.ENVIRONMENT)
+
+
+async def extend(
+    session: AsyncSession, parts: Parts, resource: ResourceRow, workload: WorkloadRow | None, seconds: float
+) -> None:
+    """Do not stop a server before so many seconds from now.
+
+    Raises:
+        UsageError: no resource of this kind is stopped by itself.
+        Conflict: it does not run, or never stops by itself.
+    """
+    what = f"{resource.kind} {resource.name!r}"
+    if resource.kind != ResourceKind.JUPYTER_SERVER:
+        raise UsageError(f"{what} is not stopped for want of work: there is nothing to extend.")
+    row = await session.get(JupyterServerRow, resource.id, with_for_update=True, populate_existing=True)
+    if row is None or workload is None or not is_open(workload) or row.workload_id != workload.id:
+        raise Conflict(f"{what} does not run: start it first.")
+    if row.shutoff_seconds is None:
+        raise Conflict(f"{what} is never stopped for want of work (shutoff: never).")
+    until = parts.clock.now() + timedelta(seconds=seconds)
+    row.extended_until = max(row.extended_until or until, until)
+    row.warned_at = None
+
+
+async def acted(parts: Parts, workload_id: str) -> None:
+    """Its user did something there that no kernel or terminal tells of, such as saving a file."""
+    async with parts.database.session() as session:
+        row = await session.scalar(
+            select(JupyterServerRow).where(JupyterServerRow.workload_id == workload_id).with_for_update()
+        )
+        if row is not None:
+            row.active_at = max(row.active_at, parts.clock.now())
+
+
+def tell(event: Event) -> None:
+    """Tell who wants to hear of it."""
+    _log.info("%s", event.sentence)

@@ -1,0 +1,228 @@
+"""Jupyter servers through everything real: `up`, a launcher, a JupyterLab, a kernel that registers a flow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from prefect_platform.client.api import PlatformClient
+from prefect_platform.errors import NotFound, Unavailable
+from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.wire.resources import Resource, ResourceKind, ResourceStatus
+from prefect_platform.wire.runs import FINAL, Workload
+from tests.jupyter import Jupyter, token_of
+from tests.wheels import environment as wheels
+from tests.wheels import wheel
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+JUPYTER = ResourceKind.JUPYTER_SERVER
+EXAMPLE = Path(__file__).parents[2] / "examples" / "04-jupyter-server"
+CELL = """
+from prefect import flow
+from prefect_platform import register
+
+@flow
+def from_jupyter(x: int = 1):
+    print("ran with", x)
+    return x
+
+registration = register(from_jupyter, name="nightly")
+run = registration.run(x=7)
+print("run", run.id)
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    home = tmp_path_factory.mktemp("jupyter")
+    with embedded(home, environment={"HOME": str(home / "user")}) as found:
+        yield found
+
+
+@pytest.fixture
+def client(platform: Embedded) -> Iterator[PlatformClient]:
+    with platform.client() as found:
+        yield found
+
+
+def command(platform: Embedded, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect_platform", *words],
+        env=platform.environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def get(client: PlatformClient, name: str) -> Resource:
+    return client.resources.get("default", JUPYTER, name)
+
+
+def ready(client: PlatformClient, name: str) -> Resource:
+    def look() -> Resource | None:
+        found = get(client, name)
+        assert found.state.status is not ResourceStatus.FAILED, found.state.reason
+        return found if found.state.started_at else None
+
+    return until(look, 150, f"Jupyter server {name} to be ready")
+
+
+def ended(client: PlatformClient, name: str) -> Resource:
+    def look() -> Resource | None:
+        found = get(client, name)
+        return found if found.state.status in (ResourceStatus.STOPPED, ResourceStatus.FAILED) else None
+
+    return until(look, 90, f"Jupyter server {name} to end")
+
+
+def workload_of(client: PlatformClient, one: Resource) -> Workload:
+    return client.transport.call("GET", f"/api/v1/workloads/{one.state.workload_id}", Workload)
+
+
+def jupyter(platform: Embedded, one: Resource) -> Jupyter:
+    workload = str(one.state.workload_id)
+    with platform.client() as client:
+        steps = workload_of(client, one).steps
+    address = next(str(step.detail) for step in steps if step.name == "running")
+    return Jupyter(address, token_of(platform.data, workload))
+
+
+def test_a_cell_in_it_registers_a_flow_that_runs(platform: Embedded, client: PlatformClient) -> None:
+    command(platform, "jupyter", "create", "lab", "--env", "REGION=eu", "--shutoff", "6h")
+    server = jupyter(platform, one := ready(client, "lab"))
+    assert one.state.jupyter is not None
+    assert one.state.jupyter.step == "ready"
+    assert one.state.jupyter.stops_at is not None
+    with server.kernel() as kernel:
+        printed = kernel.run("import os\nprint(os.environ['REGION'], os.getcwd())")
+        assert printed.split() == ["eu", str(platform.home / "user" / "jupyter" / "default" / "lab")]
+        told = kernel.run(CELL)
+    run_id = told.rpartition("run ")[2].split()[0]
+    run = until(lambda: (found := client.runs.get(run_id)).status in FINAL and found, 90, "the run to end")
+    assert run.status == "succeeded", run.reason
+    log = b"".join(client.logs.pieces(str(one.state.workload_id), "jupyter", 0))
+    assert b"Jupyter Server" in log
+    assert server.token.encode() not in log
+    command(platform, "jupyter", "stop", "lab")
+    assert ended(client, "lab").state.reason is None
+
+
+def test_its_kernels_live_over_a_killed_platform(platform: Embedded, client: PlatformClient) -> None:
+    command(platform, "jupyter", "create", "long")
+    server = jupyter(platform, one := ready(client, "long"))
+    with server.kernel() as kernel:
+        kernel.run("kept = 41")
+        killed = pid_of(platform)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        assert kernel.run("print(kept + 1)").strip() == "42"
+        until(lambda: pid_of(platform) not in (None, killed), 90, "another platform")
+        until(lambda: reaches(client), 60, "the platform to answer")
+        assert kernel.run("print(kept + 1)").strip() == "42"
+    after = get(client, "long").state
+    assert (after.status, after.workload_id) == (ResourceStatus.RUNNING, one.state.workload_id)
+    assert token_of(platform.data, str(after.workload_id)) == server.token
+    shown = command(platform, "resource", "show", "long")
+    assert "stops at" in shown
+    assert "stays until" in command(platform, "jupyter", "extend", "long", "--for", "5h")
+    assert "long" in command(platform, "jupyter", "list")
+    command(platform, "jupyter", "delete", "--yes", "long")
+    ended_or_gone(client, "long")
+    assert (platform.home / "user" / "jupyter" / "default" / "long").is_dir()
+
+
+def test_one_that_is_killed_says_so_and_stays_down(platform: Embedded, client: PlatformClient) -> None:
+    command(platform, "jupyter", "create", "victim")
+    one = ready(client, "victim")
+    os.kill(pid(client, one), signal.SIGKILL)
+    found = ended(client, "victim")
+    assert found.state.status is ResourceStatus.FAILED
+    assert "killed by SIGKILL" in str(found.state.reason)
+    command(platform, "jupyter", "start", "victim")
+    assert ready(client, "victim").state.workload_id != one.state.workload_id
+    command(platform, "jupyter", "delete", "--yes", "victim")
+
+
+def test_a_start_script_that_fails_names_its_line(
+    platform: Embedded, client: PlatformClient, tmp_path: Path
+) -> None:
+    script = tmp_path / "start.sh"
+    script.write_text("echo begins\nls /no/such/folder\n")
+    command(platform, "jupyter", "create", "broken", "--start-script", str(script))
+    found = ended(client, "broken")
+    assert found.state.status is ResourceStatus.FAILED
+    assert "in line 2: ls /no/such/folder" in str(found.state.reason)
+    assert "No such file" in command(platform, "jupyter", "logs", "broken", "--source", "start-script")
+
+
+def test_packages_are_added_to_its_interpreter(
+    platform: Embedded, client: PlatformClient, tmp_path: Path
+) -> None:
+    wheel(tmp_path / "wheels", "tinyadded", "1.5")
+    variables = [f"{name}={value}" for name, value in wheels(tmp_path / "wheels").items()]
+    words = [word for one in variables for word in ("--env", one)]
+    command(platform, "jupyter", "create", "more", "--package", "tinyadded", *words)
+    server = jupyter(platform, ready(client, "more"))
+    assert server.page("/lab").status_code == 200
+    with server.kernel() as kernel:
+        code = "import pandas, sys, tinyadded\nprint(tinyadded.VERSION, sys.prefix != sys.base_prefix)"
+        assert kernel.run(code).split() == ["1.5", "True"]
+    command(platform, "jupyter", "delete", "--yes", "more")
+
+
+def test_the_example(platform: Embedded, client: PlatformClient) -> None:
+    """The recipe, the server, and the notebook in it, opened as JupyterLab opens one."""
+    recipe = yaml.safe_load((EXAMPLE / "server.yaml").read_text())
+    client.resources.create("default", ResourceKind(recipe["kind"]), "weather", recipe["spec"])
+    server = jupyter(platform, ready(client, "weather"))
+    notebook = nbformat.read(EXAMPLE / "from_the_lab.ipynb", as_version=4)
+    model = {"type": "notebook", "format": "json", "content": notebook}
+    server.put("/api/contents/from_the_lab.ipynb", model)
+    session = server.post(
+        "/api/sessions",
+        {"path": "from_the_lab.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}},
+    )
+    with server.connected(session["kernel"]["id"]) as kernel:
+        told = [kernel.run(cell.source) for cell in notebook.cells if cell.cell_type == "code"][-1]
+    assert "48.1° 11.6°: cold" in told
+    run = client.runs.get(told.rpartition("run ")[2].split()[0])
+    assert run.status == "succeeded", run.reason
+    assert platform.profile["token"] not in told
+    command(platform, "jupyter", "delete", "--yes", "weather")
+
+
+def reaches(client: PlatformClient) -> bool:
+    try:
+        return client.ready().ready
+    except Unavailable:
+        return False
+
+
+def pid_of(platform: Embedded) -> int | None:
+    """The process of the platform's server; none while there is no such."""
+    part = platform.state["parts"].get("platform")
+    return None if part is None else int(part["pid"])
+
+
+def pid(client: PlatformClient, one: Resource) -> int:
+    steps = workload_of(client, one).steps
+    return int(next(str(step.detail) for step in steps if step.name == "engine-started").removeprefix("pid "))
+
+
+def ended_or_gone(client: PlatformClient, name: str) -> None:
+    def gone() -> bool:
+        try:
+            get(client, name)
+        except NotFound:
+            return True
+        return False
+
+    until(gone, 90, f"{name} to be gone")

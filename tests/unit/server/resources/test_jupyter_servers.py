@@ -1,0 +1,403 @@
+"""Jupyter servers through their service, on both databases: what a start is told, and when it is ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from prefect_platform.errors import Conflict, Forbidden, UsageError
+from prefect_platform.server.controller.jupyter import JupyterWatch
+from prefect_platform.server.controller.resources import Keeper
+from prefect_platform.server.db.tables import ResourceRow, TokenRow, WorkloadRow
+from prefect_platform.server.services import (
+    agents,
+    ends,
+    jupyter_servers,
+    jupyter_tokens,
+    launches,
+    opening,
+    resources,
+    secrets,
+    tokens,
+    workloads,
+)
+from prefect_platform.testing.manual_clock import ManualClock
+from prefect_platform.wire.agents import AgentCreate
+from prefect_platform.wire.jupyter_state import ResourceExtend
+from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceStatus
+from prefect_platform.wire.runs import ResultReport, Status, StepReport, Target
+from prefect_platform.wire.secrets import SecretSet
+from prefect_platform.wire.tokens import TokenCreate
+from tests.server_scene import Scene, scene
+
+pytestmark = pytest.mark.asyncio
+JUPYTER = ResourceKind.JUPYTER_SERVER
+
+
+class Answers:
+    """What a Jupyter server answers, over real HTTP."""
+
+    def __init__(self) -> None:
+        self.kernels: list[dict[str, Any]] = []
+        self.terminals: list[dict[str, Any]] | None = []
+        self.asked: list[tuple[str, str | None]] = []
+        self.broken = False
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append((self.path, self.headers.get("Authorization")))
+                found = outer.kernels if self.path == "/api/kernels" else outer.terminals
+                body = b"<html>" if outer.broken else json.dumps(found).encode()
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    found = Answers()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest_asyncio.fixture
+async def stage(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Scene]:
+    async with scene(database_url, tmp_path, clock=clock) as made:
+        yield made
+
+
+async def create(stage: Scene, name: str = "lab", *, start: bool = True, **spec: object) -> Resource:
+    request = ResourceCreate(kind=JUPYTER, name=name, spec=spec, start=start)
+    return await resources.create(stage.parts, stage.user, "default", request)
+
+
+async def show(stage: Scene, name: str = "lab") -> Resource:
+    return await resources.show(stage.parts, stage.user, "default", JUPYTER, name)
+
+
+async def claimed(stage: Scene, **spec: object) -> tuple[str, dict[str, Any]]:
+    """A server whose launcher has its spec."""
+    await create(stage, **spec)
+    await Keeper(stage.parts).round()
+    workload = str((await show(stage)).state.workload_id)
+    async with stage.parts.database.session() as session:
+        row = await workloads.locked(session, workload)
+        assert row is not None
+        await workloads.move(session, row, Status.PROVISIONING, "test", None, stage.parts.clock.now())
+    return workload, await launches.claim(stage.parts, stage.launcher(workload), workload, "l1")
+
+
+async def running(stage: Scene, address: str, **spec: object) -> str:
+    workload, _ = await claimed(stage, **spec)
+    step = StepReport(name="running", at=stage.parts.clock.now(), detail=address)
+    await launches.step(stage.parts, stage.launcher(workload), workload, step)
+    return workload
+
+
+def kernel(clock: ManualClock, state: str = "idle", minutes_ago: float = 0) -> dict[str, Any]:
+    at = clock.now() - timedelta(minutes=minutes_ago)
+    return {
+        "execution_state": state,
+        "last_activity": at.isoformat().replace("+00:00", "Z"),
+        "connections": 3,
+    }
+
+
+# What a start is told
+
+
+async def test_no_secret_is_on_its_command_line_or_in_its_variables(stage: Scene) -> None:
+    await secrets.put(stage.parts, stage.user, "default", "aws-key", SecretSet(value="value-of-aws"))
+    workload, spec = await claimed(stage, secrets=[{"secret": "aws-key", "variable": "AWS_KEY"}], cores=2)
+    program = spec["program"]
+    files = {one["name"]: one["content"] for one in program["files"]}
+    own, profile = files["token"], json.loads(files["profile.json"])
+    assert own == jupyter_tokens.of(stage.parts, workload)
+    assert profile["token"].startswith("pp_user_")
+    shown = json.dumps([program["arguments"], program["variables"]])
+    assert not any(secret in shown for secret in (own, profile["token"], "value-of-aws"))
+    assert {own, profile["token"], "value-of-aws"} <= set(spec["secrets"])
+    assert spec["environment"]["AWS_KEY"] == "value-of-aws"
+    assert (spec["attached_secrets"][0]["secret"], spec["cores"]) == ("aws-key", 2.0)
+    assert (spec["interpreter"], program["ready_path"]) == (sys.executable, "/api")
+    assert spec["wanted"]["working_directory"] == "~/jupyter/default/lab"
+
+
+async def test_every_start_has_another_token(stage: Scene) -> None:
+    assert jupyter_tokens.of(stage.parts, "wl-1") != jupyter_tokens.of(stage.parts, "wl-2")
+    assert jupyter_tokens.of(stage.parts, "wl-1") == jupyter_tokens.of(stage.parts, "wl-1")
+
+
+async def signed_in(stage: Scene, secret: str) -> Any:
+    return await tokens.resolve(stage.parts, secret)
+
+
+async def test_the_sign_in_of_its_kernels_is_short_narrow_and_ends_with_it(
+    stage: Scene, clock: ManualClock
+) -> None:
+    workload, spec = await claimed(stage)
+    first = json.loads(spec["program"]["files"][0]["content"])["token"]
+    caller = await signed_in(stage, first)
+    assert (caller.name, caller.admin, caller.project_id) == ("ana", False, stage.agent.project_id)
+    with pytest.raises(Forbidden, match="makes no other tokens"):
+        await tokens.create(stage.parts, caller, TokenCreate(label="mine", project="default"))
+    with pytest.raises(Forbidden, match="makes no other tokens"):
+        await agents.create(stage.parts, caller, "default", AgentCreate(name="other"))
+    assert (await tokens.listing(stage.parts, stage.user, None, None)).items == []
+    await clock.advance(1800)
+    renewed = await launches.renew(stage.parts, stage.launcher(workload), workload)
+    second = json.loads(renewed.content)["token"]
+    assert renewed.secrets == [second]
+    assert await signed_in(stage, first)
+    await clock.advance(1801)
+    assert not await signed_in(stage, first)
+    assert await signed_in(stage, second)
+    result = ResultReport(exit_code=0, signal=None, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await clock.advance(tokens.CACHE_SECONDS + 1)
+    assert not await signed_in(stage, second)
+    with pytest.raises(Conflict, match="nothing to renew"):
+        await launches.renew(stage.parts, stage.launcher(workload), workload)
+
+
+async def test_only_two_of_its_tokens_are_good_at_a_time(stage: Scene) -> None:
+    workload, _ = await claimed(stage)
+    for _ in range(5):
+        await launches.renew(stage.parts, stage.launcher(workload), workload)
+    from sqlalchemy import func, select
+
+    good = select(func.count()).where(
+        TokenRow.subject_id == workload, TokenRow.kind == "user", TokenRow.revoked_at.is_(None)
+    )
+    async with stage.parts.database.reader() as session:
+        assert await session.scalar(good) == 2
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"secrets": [{"secret": "no-such", "variable": "X"}]}, "has no secret 'no-such'"),
+        ({"git": [{"url": "https://host.example/x", "secret": "no-such"}]}, "has no secret 'no-such'"),
+        ({"size": "no-such"}, "size: There is no size 'no-such'"),
+        ({"cores": 64}, "size: it could never start here"),
+        ({"interpreter": "/no/such/python"}, "interpreter: there is no file /no/such/python"),
+    ],
+)
+async def test_what_could_never_start_is_refused(stage: Scene, spec: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        await create(stage, **spec)
+
+
+async def test_a_name_is_one_servers_alone(stage: Scene) -> None:
+    await create(stage, start=False)
+    with pytest.raises(Conflict, match="jupyter-server named 'lab'"):
+        await create(stage)
+
+
+async def test_it_is_opened_by_its_owner_once_it_runs(stage: Scene, answers: Answers) -> None:
+    await create(stage, "other", start=False)
+    with pytest.raises(Conflict, match="is stopped: it can be opened once it runs"):
+        await opening.link(stage.parts, stage.user, "default", JUPYTER, "other")
+    workload = await running(stage, answers.url)
+    async with stage.parts.database.reader() as session:
+        found = await opening.behind(session, stage.parts, (await show(stage)).id)
+    assert found is not None
+    assert found.address == ("127.0.0.1", int(answers.url.rpartition(":")[2]))
+    assert found.headers == (("Authorization", f"token {jupyter_tokens.of(stage.parts, workload)}"),)
+    assert found.user_id == stage.user.user_id
+    opening.serve(stage.parts)
+    link = await opening.link(stage.parts, stage.user, "default", JUPYTER, "lab")
+    assert (await show(stage)).id in link.url
+    assert "ticket=" in link.url
+
+
+# When it is ended
+
+
+async def test_one_that_is_idle_is_warned_and_then_stopped(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    """An open page is no work: its connections and its questions count for nothing."""
+    workload = await running(stage, answers.url)
+    watch = JupyterWatch(stage.parts)
+    answers.kernels = [kernel(clock)]
+    await clock.advance(53 * 60)
+    await watch.round()
+    assert (await show(stage)).state.jupyter.warned_at is None
+    await clock.advance(2 * 60)
+    await watch.round()
+    state = (await show(stage)).state.jupyter
+    assert state.warned_at == clock.now()
+    assert state.stops_at == clock.now() + timedelta(minutes=5)
+    await clock.advance(10 * 60)
+    await JupyterWatch(stage.on(stage.parts.database)).round()
+    row = await stage.row(WorkloadRow, workload)
+    assert (row.target, row.cancel_reason) == (Target.STOPPED, "nothing was done in it for 1 h")
+    found = (await show(stage)).state
+    assert (found.status, found.reason) == (ResourceStatus.STOPPING, None)
+    assert found.jupyter.stopped_because == "nothing was done in it for 1 h"
+    assert all(header == f"token {jupyter_tokens.of(stage.parts, workload)}" for _, header in answers.asked)
+    assert {path for path, _ in answers.asked} == {"/api/kernels", "/api/terminals"}
+
+
+async def test_a_busy_kernel_is_work_however_long(stage: Scene, answers: Answers, clock: ManualClock) -> None:
+    await running(stage, answers.url)
+    answers.kernels = [kernel(clock), kernel(clock, "busy")]
+    for _ in range(40):
+        await clock.advance(600)
+        await JupyterWatch(stage.parts).round()
+    state = (await show(stage)).state
+    assert (state.status, state.jupyter.warned_at) == (ResourceStatus.RUNNING, None)
+    assert state.jupyter.active_at == clock.now()
+
+
+async def test_a_terminal_in_use_is_work(stage: Scene, answers: Answers, clock: ManualClock) -> None:
+    await running(stage, answers.url)
+    await clock.advance(55 * 60)
+    answers.terminals = [{"name": "1", "last_activity": clock.now().isoformat()}]
+    await JupyterWatch(stage.parts).round()
+    assert (await show(stage)).state.jupyter.active_at == clock.now()
+    answers.terminals = None  # switched off
+    await JupyterWatch(stage.parts).round()
+
+
+async def test_work_after_the_warning_takes_it_back(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    workload = await running(stage, answers.url)
+    watch = JupyterWatch(stage.parts)
+    await clock.advance(55 * 60)
+    await watch.round()
+    assert (await show(stage)).state.jupyter.warned_at is not None
+    await jupyter_servers.acted(stage.parts, workload)
+    await watch.round()
+    state = (await show(stage)).state.jupyter
+    assert (state.warned_at, state.stops_at) == (None, clock.now() + timedelta(hours=1))
+
+
+async def test_it_can_be_extended(stage: Scene, answers: Answers, clock: ManualClock) -> None:
+    await running(stage, answers.url)
+    await clock.advance(55 * 60)
+    await JupyterWatch(stage.parts).round()
+    wish = ResourceExtend(seconds=7200)
+    found = await resources.extend(stage.parts, stage.user, "default", JUPYTER, "lab", wish)
+    assert found.state.jupyter is not None
+    assert found.state.jupyter.stops_at == clock.now() + timedelta(hours=2)
+    assert found.state.jupyter.warned_at is None
+    await clock.advance(100 * 60)
+    await JupyterWatch(stage.parts).round()
+    assert (await show(stage)).state.status is ResourceStatus.RUNNING
+
+
+async def test_one_that_does_not_run_or_never_stops_is_not_extended(stage: Scene, answers: Answers) -> None:
+    wish = ResourceExtend(seconds=7200)
+    await create(stage, "other", start=False)
+    with pytest.raises(Conflict, match="does not run"):
+        await resources.extend(stage.parts, stage.user, "default", JUPYTER, "other", wish)
+    await running(stage, answers.url, shutoff="never")
+    with pytest.raises(Conflict, match="never stopped"):
+        await resources.extend(stage.parts, stage.user, "default", JUPYTER, "lab", wish)
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name="night", spec={}, start=False)
+    await resources.create(stage.parts, stage.user, "default", request)
+    with pytest.raises(UsageError, match="nothing to extend"):
+        await resources.extend(stage.parts, stage.user, "default", ResourceKind.PREFECT_AGENT, "night", wish)
+
+
+async def test_one_that_does_not_answer_is_left_alone(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    """It may be at work, and what nobody can see is no reason to end it."""
+    await running(stage, answers.url)
+    answers.broken = True
+    await clock.advance(10 * 3600)
+    await JupyterWatch(stage.parts).round()
+    assert (await show(stage)).state.status is ResourceStatus.RUNNING
+
+
+async def test_the_end_of_the_platform_is_no_failure_of_it(stage: Scene, answers: Answers) -> None:
+    workload = await running(stage, answers.url)
+    async with stage.parts.database.session() as session:
+        row = await workloads.locked(session, workload)
+        assert row is not None
+        workloads.ask_to_stop(row, "ana", "the platform was stopped")
+    result = ResultReport(exit_code=0, signal=None, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await Keeper(stage.parts).round()
+    row = await stage.row(ResourceRow, (await show(stage)).id)
+    assert (row.target, row.reason) == ("stopped", None)
+
+
+async def test_out_of_memory_is_told_as_the_infrastructure_saw_it(stage: Scene, answers: Answers) -> None:
+    """The launcher only sees a signal; what ended the processes may be known later."""
+    workload = await running(stage, answers.url)
+    result = ResultReport(exit_code=None, signal=9, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await Keeper(stage.parts).round()
+    found = (await show(stage)).state
+    assert found.status is ResourceStatus.FAILED
+    assert "killed by SIGKILL" in str(found.reason)
+    async with stage.parts.database.session() as session:
+        row = await workloads.locked(session, workload)
+        assert row is not None
+        await ends.explain(session, row, "ended by the memory watch: it used 5 GiB of 2 GiB")
+    assert (await show(stage)).state.reason == "ended by the memory watch: it used 5 GiB of 2 GiB"
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [
+        ([], "environment"),
+        (["environment-ready", "checked", "start-script-started"], "start-script"),
+        (["checked", "start-script-started", "start-script-ended"], "starting"),
+        (["checked", "engine-started"], "starting"),
+    ],
+)
+async def test_how_far_a_start_has_come(stage: Scene, told: list[str], step: str) -> None:
+    workload, _ = await claimed(stage)
+    for name in told:
+        report = StepReport(name=name, at=stage.parts.clock.now(), detail=None)
+        await launches.step(stage.parts, stage.launcher(workload), workload, report)
+    state = (await show(stage)).state.jupyter
+    assert (state.step, state.stops_at) == (step, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://198.51.100.7:80", "http://localhost@198.51.100.7:80", "file:///etc/passwd", "x"]
+)
+async def test_no_other_host_is_asked(stage: Scene, answers: Answers, address: str) -> None:
+    """Whoever works in a server could make its launcher say that it answers there."""
+    await running(stage, address)
+    async with stage.parts.database.reader() as session:
+        found = await opening.behind(session, stage.parts, (await show(stage)).id)
+    assert found is not None
+    assert (found.address, found.headers) == (None, ())
+    await JupyterWatch(stage.parts).round()
