@@ -70,7 +70,7 @@ async def test_a_sweep_that_failed_is_made_up_for(parts: Parts, caplog: pytest.L
 async def test_it_ends_with_its_block(parts: Parts) -> None:
     before = asyncio.all_tasks()
     async with housekeeping(parts):
-        assert len(asyncio.all_tasks()) == len(before) + 2
+        assert len(asyncio.all_tasks()) == len(before) + 3
     assert asyncio.all_tasks() == before
 
 

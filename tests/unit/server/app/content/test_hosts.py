@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from prefect_platform.errors import UsageError
-from prefect_platform.names import new_id
 from prefect_platform.server.app.content.hosts import label_of
 from prefect_platform.server.config import ServerConfig, from_environment
 
-LABEL = new_id("js")
+LABEL = "js-01m8dxmr3p4ggnmrayyqnt095f"
 
 
 def config(**fields: object) -> ServerConfig:
