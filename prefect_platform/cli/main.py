@@ -22,6 +22,7 @@ from prefect_platform.cli.commands import Root
         "size": ("size", "Show the sizes that runs can ask for."),
         "agent": ("agent", "List agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
+        "notification": ("notification", "Be told of events by mail, chat or webhook."),
         "project": ("project", "List and create projects."),
         "token": ("token", "Create, list and revoke your tokens."),
         "server": ("server", "Run the platform server in the foreground."),

@@ -9,6 +9,7 @@ from prefect_platform.client.attempts import Attempts
 from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
+from prefect_platform.client.notifications import Notifications
 from prefect_platform.client.projects import Projects
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
@@ -48,6 +49,7 @@ class PlatformClient:
         self.projects = Projects(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
+        self.notifications = Notifications(self.transport)
         self.sizes = Sizes(self.transport)
 
     def __enter__(self) -> Self:

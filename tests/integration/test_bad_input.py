@@ -167,6 +167,10 @@ RESULT = {
 }  # fmt: skip
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
+NOTIFICATION = {
+    "name": "x", "target": "aws-key", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
+    "enabled": True,
+}  # fmt: skip
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
 
 
@@ -198,10 +202,12 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
+        ("POST", "/projects/default/notifications", user, NOTIFICATION),
+        ("PATCH", "/projects/default/notifications/nobody", user, {"enabled": False}),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(22))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):
@@ -223,7 +229,7 @@ def test_what_was_taken_can_be_read(world: World) -> None:
     """No nonsense that was kept makes a row that cannot be shown any more. Runs after the others."""
     for path in (
         f"/workloads/{world.workload}", "/runs/run-1", f"/attempts/{world.attempt}", "/projects/default/runs?limit=200",
-        "/projects/default/flows", "/projects/default/secrets", "/projects/default/agents", "/tokens", f"/flows/{world.flow}/versions?limit=200",
+        "/projects/default/flows", "/projects/default/secrets", "/projects/default/agents", "/tokens", "/projects/default/notifications", f"/flows/{world.flow}/versions?limit=200",
         f"/flow-versions/{world.version}",
     ):  # fmt: skip
         answer = world.send("GET", f"/api/v1{path}")

@@ -1,5 +1,5 @@
 """What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old
-kept answers."""
+kept answers and notifications."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from prefect_platform.server.services import bundles, idempotency, registration, results
+from prefect_platform.server.services import (
+    bundles,
+    idempotency,
+    notification_delivery,
+    registration,
+    results,
+)
 from prefect_platform.server.services.parts import Parts
 
 FIRST_SECONDS = 60.0
@@ -47,6 +53,7 @@ async def sweep(parts: Parts) -> None:
     unused = await bundles.reap(parts)
     forgotten = await results.reap(parts)
     answers = await idempotency.sweep(parts)
+    await notification_delivery.sweep(parts)
     if versions or unused or forgotten or answers:
         _log.info(
             "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers",

@@ -11,6 +11,7 @@ from prefect_platform.server.routes import (
     installation,
     logs,
     me,
+    notifications,
     projects,
     results,
     runs,
@@ -45,6 +46,7 @@ ROUTERS = [
     workloads.router,
     logs.router,
     secrets.router,
+    notifications.router,
     shutdown.router,
 ]
 """Need a token; a test walks every route of these with every kind of token."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import AttemptRow, FlowVersionRow, RunRow, WorkloadRow
-from prefect_platform.server.services import endings, settlement, workloads
+from prefect_platform.server.services import endings, notifications, settlement, workloads
 from prefect_platform.server.services.endings import Ending
 from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import EndReport, ResultReport, Status, Target
@@ -53,6 +53,7 @@ async def crash(session: AsyncSession, row: WorkloadRow, reason: str, actor: str
             exit_code=None, signal=None, receipt=None, peak_memory_bytes=None, reason=reason
         ).model_dump(mode="json")
     await workloads.move(session, row, Status.CRASHED, actor, reason, at)
+    await notifications.ended(session, row, at)
 
 
 async def settle(
@@ -79,6 +80,7 @@ async def settle(
     run.prefect_state = state_name
     if suspended:
         run.ended_at = None
+    await notifications.ended(session, row, at)
 
 
 async def _ending(session: AsyncSession, row: WorkloadRow, report: ResultReport) -> Ending:
@@ -106,6 +108,7 @@ async def drop(session: AsyncSession, row: WorkloadRow, actor: str, at: datetime
         Ending(cancelled_by=row.cancel_requested_by or actor, cancel_reason=row.cancel_reason)
     )
     await workloads.move(session, row, Status.CANCELLED, actor, reason, at)
+    await notifications.ended(session, row, at)
 
 
 async def explain(session: AsyncSession, row: WorkloadRow, reason: str) -> None:

@@ -17,6 +17,7 @@ from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
+from prefect_platform.server.services.notification_sending import Sending
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
 from prefect_platform.server.stores.keyring import Keyring
@@ -114,3 +115,5 @@ class Parts:
     """Who watches which log, and what appends need to know; kept by `services.logs`."""
     log_masks: LogMasks = field(default_factory=LogMasks)
     """Which secrets to look for in which log; told by claims, used by `services.log_masking`."""
+    sending: Sending = field(default_factory=Sending)
+    """Notifications on their way out."""

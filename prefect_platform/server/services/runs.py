@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, RunRow, WorkloadRow
-from prefect_platform.server.services import projects, run_views, waiting, workloads
+from prefect_platform.server.services import notifications, projects, run_views, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.paging import page
@@ -208,4 +208,5 @@ async def _heard(parts: Parts, caller: Caller, run_id: str, state: FlowRunState)
             row.prefect_state = state.state_name
             if await waiting.nothing_open(session, run_id):
                 waiting.conclude(row, state, parts.clock.now())
+                await notifications.concluded(session, row, parts.clock.now())
         return await run_views.detail(session, parts, row)

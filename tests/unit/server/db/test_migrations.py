@@ -19,6 +19,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
+    "v0006_notifications.py": "7856cd28ddb42d88e44e0f3b89182cf699c740c2f0388a32e7aeff73c87c3ad8",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
