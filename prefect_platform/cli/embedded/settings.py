@@ -21,8 +21,8 @@ SERVER = tuple(
     f"PREFECT_PLATFORM_{name}"
     for name in (
         "BUNDLE_BYTES", "DEFAULT_CORES", "DEFAULT_MEMORY_BYTES", "ENVIRONMENT_CACHE_BYTES",
-        "ENVIRONMENT_KEEP_DAYS", "KEYRING", "LOCAL_REPOSITORIES", "LOG_CAP_BYTES", "RESULT_BYTES",
-        "RESULT_DAYS", "SIZES", "UV",
+        "ENVIRONMENT_KEEP_DAYS", "KEYRING", "LOCAL_REPOSITORIES", "LOG_CAP_BYTES", "NOTIFICATION_SCHEMES",
+        "RESULT_BYTES", "RESULT_DAYS", "SIZES", "UV",
     )
 )  # fmt: skip
 """Settings of the server that whoever starts a platform on one machine may give too."""
