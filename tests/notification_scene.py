@@ -97,7 +97,7 @@ class Notifying:
 
 @asynccontextmanager
 async def notifying(
-    database_url: str, data_dir: Path, *, send_seconds: float = 10.0
+    database_url: str, data_dir: Path, *, send_seconds: float = 30.0
 ) -> AsyncIterator[Notifying]:
     clock = ManualClock()
     async with scene(database_url, data_dir, clock=clock) as made:

@@ -109,6 +109,8 @@ def inhabited(server: LiveServer, http: httpx.Client) -> World:
     agent = world.send("POST", "/api/v1/projects/default/agents", json={"name": "first"})
     world.tokens[TokenKind.AGENT] = agent.json()["token"]
     registered = world.send("POST", "/api/v1/projects/default/flows/register", json=REGISTER).json()
+    hook = {"value": "jsons://127.0.0.1:1/"}
+    assert world.send("POST", "/api/v1/projects/default/secrets/hook", json=hook).status_code == 201
     world.flow, world.version = registered["flow"]["id"], registered["version"]["id"]
     confirm = {**CONFIRM, "prefect_deployment_id": world.deployment}
     assert (
@@ -168,7 +170,7 @@ RESULT = {
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
 NOTIFICATION = {
-    "name": "x", "target": "aws-key", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
+    "name": "aws-key", "target": "hook", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
     "enabled": True,
 }  # fmt: skip
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
@@ -203,7 +205,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
         ("POST", "/projects/default/notifications", user, NOTIFICATION),
-        ("PATCH", "/projects/default/notifications/nobody", user, {"enabled": False}),
+        ("PATCH", "/projects/default/notifications/aws-key", user, {"enabled": False}),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A real flow fails on a real platform, and a real receiver is told: the cause, the log, a link, no secret."""
+"""A real flow fails on a real platform, and real receivers are told: cause, log, link, and no secret."""
 
 from __future__ import annotations
 

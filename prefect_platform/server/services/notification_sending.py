@@ -65,6 +65,7 @@ class Sending:
 
     async def send(self, key: str, url: str, title: str, body: str, seconds: float) -> Outcome:
         """Try once, for at most so many seconds. `key` has at most one thread."""
+        await asyncio.to_thread(_library)  # on a busy machine loading it takes longer than a message may
         if key in self._busy:
             return Outcome(False, "The target has not answered the try before this one yet.")
         if len(self._busy) >= MOST_THREADS:

@@ -83,7 +83,7 @@ async def test_a_target_that_hangs_holds_up_nothing_else(stage: Notifying, hook:
         await stage.rule(hook.url, "quick")
         await stage.failed()
         await background.round()
-        await until(lambda: delivered(stage, "quick"))
+        await until(lambda: delivered(stage, "quick"), 30)
         assert hook.titles == ["nightly failed: ValueError: no rows"]
         assert (await stage.shown("slow")).waiting == 2
         slow.hangs.set()
@@ -91,7 +91,7 @@ async def test_a_target_that_hangs_holds_up_nothing_else(stage: Notifying, hook:
         async def gave_up() -> bool:
             return (await stage.shown("slow")).last_failure is not None
 
-        await until(gave_up)
+        await until(gave_up, 30)
         assert (await stage.shown("slow")).waiting == 2
         await background.stop()
 
@@ -167,7 +167,7 @@ async def test_what_a_killed_server_left_is_sent_by_the_next(stage: Notifying, h
     if not stage.parts.database.is_sqlite:  # there nobody else can be alive at a start
         await stage.clock.advance(TURN_SECONDS + SPARE_SECONDS + 1)
     async with notifier(stage.parts):
-        await until(lambda: delivered(stage, "team"))
+        await until(lambda: delivered(stage, "team"), 30)
     assert len(hook.got) == 1
 
 
@@ -254,8 +254,8 @@ async def test_the_background_goes_on_after_a_failure_and_ends_with_its_block(
     monkeypatch.setattr(notification_delivery, "due", due)
     before = asyncio.all_tasks()
     async with notifier(stage.parts):
-        await until(lambda: said(caplog, "tried again"))
+        await until(lambda: said(caplog, "tried again"), 30)
         broken = False
         await stage.clock.advance(EVERY_SECONDS)
-        await until(lambda: delivered(stage, "team"))
+        await until(lambda: delivered(stage, "team"), 30)
     assert asyncio.all_tasks() == before
