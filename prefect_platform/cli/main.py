@@ -25,6 +25,7 @@ from prefect_platform.cli.commands import Root
         "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
         "agent": ("agent", "Make, see, stop and delete agents, or be one."),
         "secret": ("secret", "Set, list and delete secrets, and see which runs used them."),
+        "notification": ("notification", "Be told of events by mail, chat or webhook."),
         "project": ("project", "List and create projects."),
         "token": ("token", "Create, list and revoke your tokens."),
         "server": ("server", "Run the platform server in the foreground."),

@@ -10,6 +10,7 @@ from prefect_platform.client.attempts import Attempts
 from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
+from prefect_platform.client.notifications import Notifications
 from prefect_platform.client.projects import Projects
 from prefect_platform.client.resources import Resources
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
@@ -54,6 +55,7 @@ class PlatformClient:
         self.resources = Resources(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
+        self.notifications = Notifications(self.transport)
         self.sizes = Sizes(self.transport)
         self.usage = UsageReports(self.transport)
 

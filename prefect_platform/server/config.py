@@ -74,6 +74,32 @@ class LogSettings:
     """Between the comments of a live log in which nothing happens."""
 
 
+LOCAL_SCHEMES = frozenset(
+    {"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
+)
+"""What would run, write or show something on the platform's own machine: no setting allows it."""
+
+SAFE_SCHEMES = (
+    "jsons", "xmls", "forms", "mailto", "mailtos", "mailgun", "sendgrid", "postmark", "brevo", "ses",
+    "smtp2go", "slack", "discord", "workflow", "workflows", "wxteams", "gchat", "mmosts", "rockets",
+    "matrixs", "zulip", "tgram", "ntfys", "gotifys", "lark", "feishu", "dingtalk", "wecombot", "guilded",
+    "revolt", "twist", "ryver", "zoom", "nctalks", "pagerduty", "opsgenie", "victorops", "signl4", "splunk",
+    "pover", "sns",
+)  # fmt: skip
+"""Webhooks over TLS, mail, chat and on-call services."""
+
+
+@dataclass(frozen=True)
+class NotificationSettings:
+    """Where messages may go. A target may be any address that this machine reaches."""
+
+    schemes: tuple[str, ...] = SAFE_SCHEMES
+    """What the address of a target may begin with; `NOTIFICATION_SCHEMES` replaces the list. What acts on the
+    platform's own machine (`syslog`, `dbus`, `macosx`, `windows`, …) is never allowed."""
+    send_seconds: float = 15.0
+    """A target that has not taken a message by then is tried again later."""
+
+
 @dataclass(frozen=True)
 class EnvironmentSettings:
     """Environments that are built on this machine, for runs that cannot use an interpreter as it is."""
@@ -145,6 +171,7 @@ class ServerConfig:
     runs: RunSettings = field(default_factory=RunSettings)
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
     local_repositories: bool | None = None
     """Whether a flow may name a path of this machine as its git repository; by default where the platform
     is for this machine alone."""
@@ -241,6 +268,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         content_domain=_content_domain(given.text("CONTENT_DOMAIN", "localhost"), url),
         orchestrator=_orchestrator(given),
         limits=_limits(given),
+        notifications=_notifications(given),
         environments=EnvironmentSettings(
             uv=given.text("UV"),
             cache_bytes=given.whole("ENVIRONMENT_CACHE_BYTES", EnvironmentSettings.cache_bytes),
@@ -301,6 +329,17 @@ def _limits(given: _Variables) -> LimitSettings:
         result_bytes=given.whole("RESULT_BYTES", LimitSettings.result_bytes),
         result_days=given.days("RESULT_DAYS", LimitSettings.result_days),
     )
+
+
+def _notifications(given: _Variables) -> NotificationSettings:
+    schemes = tuple(scheme.lower() for scheme in given.several("NOTIFICATION_SCHEMES"))
+    never = sorted(LOCAL_SCHEMES.intersection(schemes))
+    if never:
+        raise UsageError(
+            f"{PREFIX}NOTIFICATION_SCHEMES names {', '.join(never)}, which would act on the platform's own "
+            "machine: leave it out."
+        )
+    return NotificationSettings(schemes=schemes or SAFE_SCHEMES)
 
 
 def _shown(url: str) -> str:

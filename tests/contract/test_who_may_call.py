@@ -82,6 +82,13 @@ POST   /projects/{project}/secrets/{name}           U
 DELETE /projects/{project}/secrets/{name}           U
 GET    /projects/{project}/secrets/{name}/uses      U
 POST   /keyring/rotate                              U
+GET    /projects/{project}/notifications                  U
+POST   /projects/{project}/notifications                  U
+GET    /projects/{project}/notifications/{name}           U
+PATCH  /projects/{project}/notifications/{name}           U
+DELETE /projects/{project}/notifications/{name}           U
+GET    /projects/{project}/notifications/{name}/messages  U
+POST   /projects/{project}/notifications/{name}/test      U
 POST   /workloads/{workload_id}/logs/{source}/seal  W
 GET    /workloads/{workload_id}/logs                UW
 GET    /workloads/{workload_id}/logs/{source}       U

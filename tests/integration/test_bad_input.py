@@ -109,6 +109,8 @@ def inhabited(server: LiveServer, http: httpx.Client) -> World:
     agent = world.send("POST", "/api/v1/projects/default/agents", json={"name": "first"})
     world.tokens[TokenKind.AGENT] = agent.json()["token"]
     registered = world.send("POST", "/api/v1/projects/default/flows/register", json=REGISTER).json()
+    hook = {"value": "jsons://127.0.0.1:1/"}
+    assert world.send("POST", "/api/v1/projects/default/secrets/hook", json=hook).status_code == 201
     world.flow, world.version = registered["flow"]["id"], registered["version"]["id"]
     confirm = {**CONFIRM, "prefect_deployment_id": world.deployment}
     assert (
@@ -168,13 +170,29 @@ RESULT = {
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
 JUPYTER = {
-    "kind": "jupyter-server", "name": "aws-key", "start": False,
+    "kind": "jupyter-server",
+    "name": "aws-key",
+    "start": False,
     "spec": {
-        "description": "x", "cores": 1, "memory_bytes": 1 << 30, "gpu": {"count": 1}, "disk_bytes": 1 << 30,
-        "interpreter": "/usr/bin/python3", "packages": ["x"], "requirements": "y", "variables": {"A": "b"},
-        "start_script": "true", "working_directory": "~/x", "shutoff": "6h", "secrets": [],
+        "description": "x",
+        "cores": 1,
+        "memory_bytes": 1 << 30,
+        "gpu": {"count": 1},
+        "disk_bytes": 1 << 30,
+        "interpreter": "/usr/bin/python3",
+        "packages": ["x"],
+        "requirements": "y",
+        "variables": {"A": "b"},
+        "start_script": "true",
+        "working_directory": "~/x",
+        "shutoff": "6h",
+        "secrets": [],
         "git": [{"url": "https://host.example/x", "ref": "main", "path": "y", "on_restart": "reclone"}],
     },
+}
+NOTIFICATION = {
+    "name": "aws-key", "target": "hook", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
+    "enabled": True,
 }  # fmt: skip
 RUN = {"deployment_name": "nightly", "parameters": {"a": "b"}, "tags": ["x"], "scheduled_time": NOW}
 
@@ -212,10 +230,12 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/projects/default/resources/jupyter-server/aws-key/open", user, {}),
         ("POST", f"{workload}/renewal", launcher, {}),
         ("POST", "/keyring/rotate", user, {"new_key": False}),
+        ("POST", "/projects/default/notifications", user, NOTIFICATION),
+        ("PATCH", "/projects/default/notifications/aws-key", user, {"enabled": False}),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(22))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):
@@ -237,7 +257,7 @@ def test_what_was_taken_can_be_read(world: World) -> None:
     """No nonsense that was kept makes a row that cannot be shown any more. Runs after the others."""
     for path in (
         f"/workloads/{world.workload}", "/runs/run-1", f"/attempts/{world.attempt}", "/projects/default/runs?limit=200",
-        "/projects/default/flows", "/projects/default/secrets", "/projects/default/agents", "/tokens", f"/flows/{world.flow}/versions?limit=200",
+        "/projects/default/flows", "/projects/default/secrets", "/projects/default/agents", "/tokens", "/projects/default/notifications", f"/flows/{world.flow}/versions?limit=200",
         f"/flow-versions/{world.version}",
     ):  # fmt: skip
         answer = world.send("GET", f"/api/v1{path}")

@@ -15,6 +15,7 @@ from prefect_platform.backends.base import Backend
 from prefect_platform.errors import UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.app.housekeeping import housekeeping
+from prefect_platform.server.app.notifier import notifier
 from prefect_platform.server.config import DATABASE_FILE, RESULTS_DIRECTORY, ServerConfig
 from prefect_platform.server.controller.controller import Controller
 from prefect_platform.server.db import migrate
@@ -64,6 +65,7 @@ async def lifespan(app: FastAPI, config: ServerConfig, given: Given) -> AsyncIte
         opened.push_async_callback(controller.stop)
         await controller.start()
         await opened.enter_async_context(housekeeping(parts))
+        await opened.enter_async_context(notifier(parts))
         yield
 
 

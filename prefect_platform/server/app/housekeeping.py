@@ -1,6 +1,5 @@
-"""What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old
-kept answers, sign-ins that are over, what retention says; and deletions of flows that somebody has to go on
-with."""
+"""What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old answers and
+notifications, sign-ins that are over, what retention says; and deletions that somebody has to go on with."""
 
 from __future__ import annotations
 
@@ -16,6 +15,7 @@ from prefect_platform.server.services import (
     deletions,
     idempotency,
     log_retention,
+    notification_delivery,
     registration,
     results,
     retention,
@@ -40,6 +40,7 @@ JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("results", results.reap),
     ("kept answers", idempotency.sweep),
     ("sign-ins", content.sweep),
+    ("notifications", notification_delivery.sweep),
 )
 """Each removes something and tells how much. In this order: what goes lets go of what comes after it."""
 

@@ -20,12 +20,14 @@ from prefect_platform.server.services import (
     jupyter_idle,
     jupyter_servers,
     jupyter_tokens,
+    notifications,
     workloads,
 )
 from prefect_platform.server.services.jupyter_activity import Activity
 from prefect_platform.server.services.jupyter_idle import Idle
-from prefect_platform.server.services.jupyter_servers import Event
+from prefect_platform.server.services.notifications import Event
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.notifications import EventKind
 from prefect_platform.wire.quantities import shown_seconds
 from prefect_platform.wire.resources import ResourceTarget
 from prefect_platform.wire.runs import Status
@@ -100,8 +102,10 @@ class JupyterWatch:
             if start is None or start.ended_at is not None or resource.target != ResourceTarget.RUNNING:
                 return
             event = self._decide(seen.activity, resource, row, start)
+            if event is not None:
+                await notifications.tell(session, self._parts, event)
         if event is not None:
-            jupyter_servers.tell(event)
+            _log.info("%s", event.sentence)
             workloads.tell(self._parts, event.project_id)
 
     def _decide(
@@ -114,7 +118,7 @@ class JupyterWatch:
         match jupyter_idle.decide(jupyter_servers.times(row), now):
             case Idle.WARN:
                 row.warned_at = now
-                return _event("jupyter-server-stops-soon", resource, now, self._warning(resource, row, now))
+                return _event("stops soon", resource, now, self._warning(resource, row, now))
             case Idle.CALM:
                 row.warned_at = None
             case Idle.STOP:
@@ -123,7 +127,7 @@ class JupyterWatch:
                 resource.reason = resource.next_start_at = None
                 workloads.ask_to_stop(start, PLATFORM, row.stopped_because)
                 sentence = f"Jupyter server {resource.name!r} is stopped: {row.stopped_because}."
-                return _event("jupyter-server-stopped", resource, now, sentence)
+                return _event("is stopped", resource, now, sentence)
             case Idle.NONE:
                 pass
         return None
@@ -137,5 +141,13 @@ class JupyterWatch:
         )
 
 
-def _event(kind: str, resource: ResourceRow, at: datetime, sentence: str) -> Event:
-    return Event(kind, resource.project_id, resource.id, resource.owner_id, at, sentence)
+def _event(what: str, resource: ResourceRow, at: datetime, sentence: str) -> Event:
+    return Event(
+        kind=EventKind.JUPYTER_STOPPING,
+        project_id=resource.project_id,
+        subject=resource.id,
+        title=f"Jupyter server {resource.name} {what}",
+        sentence=sentence,
+        command=f"prefect-platform resource show {resource.kind}/{resource.name}",
+        once=f"{what} {at.isoformat()}",
+    )

@@ -11,6 +11,7 @@ from prefect_platform.server.routes import (
     installation,
     logs,
     me,
+    notifications,
     projects,
     recipes,
     resources,
@@ -51,6 +52,7 @@ ROUTERS = [
     logs.router,
     secrets.router,
     usage.router,
+    notifications.router,
     shutdown.router,
 ]
 """Need a token; a test walks every route of these with every kind of token."""

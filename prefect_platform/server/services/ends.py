@@ -17,7 +17,7 @@ from prefect_platform.server.db.tables import (
     RunRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import endings, settlement, workloads
+from prefect_platform.server.services import endings, notifications, settlement, workloads
 from prefect_platform.server.services.endings import Ending
 from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import EndReport, ResultReport, Status, Target
@@ -65,6 +65,7 @@ async def crash(session: AsyncSession, row: WorkloadRow, reason: str, actor: str
             exit_code=None, signal=None, receipt=None, peak_memory_bytes=None, reason=reason
         ).model_dump(mode="json")
     await workloads.move(session, row, Status.CRASHED, actor, reason, at)
+    await notifications.ended(session, row, at)
 
 
 async def settle(
@@ -91,6 +92,7 @@ async def settle(
     run.prefect_state = state_name
     if suspended:
         run.ended_at = None
+    await notifications.ended(session, row, at)
 
 
 async def _ending(session: AsyncSession, row: WorkloadRow, report: ResultReport) -> Ending:
@@ -118,6 +120,7 @@ async def drop(session: AsyncSession, row: WorkloadRow, actor: str, at: datetime
         Ending(cancelled_by=row.cancel_requested_by or actor, cancel_reason=row.cancel_reason)
     )
     await workloads.move(session, row, Status.CANCELLED, actor, reason, at)
+    await notifications.ended(session, row, at)
 
 
 async def explain(session: AsyncSession, row: WorkloadRow, reason: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,18 +31,6 @@ _STEPS = (
 """A step that a launcher tells, and how far the start is with it; the first that was told counts."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something about a resource that its owner wants to hear of."""
-
-    kind: str
-    project_id: str
-    resource_id: str
-    user_id: str
-    at: datetime
-    sentence: str
 
 
 def times(row: JupyterServerRow) -> Times:
@@ -128,8 +115,3 @@ async def acted(parts: Parts, workload_id: str) -> None:
         )
         if row is not None:
             row.active_at = max(row.active_at, parts.clock.now())
-
-
-def tell(event: Event) -> None:
-    """Tell who wants to hear of it."""
-    _log.info("%s", event.sentence)

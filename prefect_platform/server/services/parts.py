@@ -18,6 +18,7 @@ from prefect_platform.server.services.contents import Contents
 from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
+from prefect_platform.server.services.notification_sending import Sending
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
 from prefect_platform.server.stores.keyring import Keyring
@@ -119,3 +120,5 @@ class Parts:
     """Which secrets to look for in which log; told by claims, used by `services.log_masking`."""
     contents: Contents = field(default_factory=Contents)
     """Users' own web servers and who visits them; kept by `services.content`."""
+    sending: Sending = field(default_factory=Sending)
+    """Notifications on their way out."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, RunRow, WorkloadRow
-from prefect_platform.server.services import flows, projects, run_views, waiting, workloads
+from prefect_platform.server.services import flows, notifications, projects, run_views, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.paging import page
@@ -256,3 +256,4 @@ async def _take_in(session: AsyncSession, parts: Parts, row: RunRow, state: Flow
         row.prefect_state = state.state_name
         if await waiting.nothing_open(session, row.id):
             waiting.conclude(row, state, parts.clock.now())
+            await notifications.concluded(session, row, parts.clock.now())

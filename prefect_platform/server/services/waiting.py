@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import OrchestratorUnavailable
 from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
-from prefect_platform.server.services import settlement
+from prefect_platform.server.services import notifications, settlement
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.run_views import is_over
@@ -45,6 +45,7 @@ async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
             if row is not None and not is_over(row) and await nothing_open(session, run_id):
                 row.prefect_state = state.state_name
                 conclude(row, state, parts.clock.now())
+                await notifications.concluded(session, row, parts.clock.now())
     return bool(news)
 
 

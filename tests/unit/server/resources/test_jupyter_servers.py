@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,7 +37,7 @@ from prefect_platform.wire.jupyter_state import ResourceExtend
 from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceStatus
 from prefect_platform.wire.runs import ResultReport, Status, StepReport, Target
 from prefect_platform.wire.secrets import SecretSet
-from prefect_platform.wire.tokens import TokenCreate
+from prefect_platform.wire.tokens import TokenCreate, TokenKind
 from tests.server_scene import Scene, scene
 
 pytestmark = pytest.mark.asyncio
@@ -235,7 +236,12 @@ async def test_it_is_opened_by_its_owner_once_it_runs(stage: Scene, answers: Ans
     assert found.headers == (("Authorization", f"token {jupyter_tokens.of(stage.parts, workload)}"),)
     assert found.user_id == stage.user.user_id
     opening.serve(stage.parts)
-    link = await opening.link(stage.parts, stage.user, "default", JUPYTER, "lab")
+    async with stage.parts.database.session() as session:
+        token, _ = await tokens.issue(
+            session, stage.parts, kind=TokenKind.USER, label="ana", user_id=stage.user.user_id
+        )
+    user = replace(stage.user, token_id=token.id)
+    link = await opening.link(stage.parts, user, "default", JUPYTER, "lab")
     assert (await show(stage)).id in link.url
     assert "ticket=" in link.url
 
