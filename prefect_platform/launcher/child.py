@@ -27,7 +27,7 @@ DRAIN_SECONDS = 5.0
 
 
 def attend(pid: int, signals: Signals, grace_seconds: float, deadline: Deadline | None = None) -> Exit:
-    """Wait for a child that leads its session. When the end is asked for, or `deadline` passes, it is ended."""
+    """Wait for a child that leads its session. It is ended when the end is asked for, or at `deadline`."""
     deadline = deadline or Deadline(None)
     kill_at = float("inf")
     asked = False

@@ -143,9 +143,9 @@ def authorization(orchestrator: OrchestratorSettings) -> str | None:
     return f"Bearer {orchestrator.api_key}" if orchestrator.api_key else None
 
 
-def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
+def secrets(orchestrator: OrchestratorSettings, *tokens: str) -> list[str]:
     """Values that must not appear in any log."""
-    found = [token]
+    found = list(tokens)
     if orchestrator.auth_string:
         found += [orchestrator.auth_string, base64.b64encode(orchestrator.auth_string.encode()).decode()]
     if orchestrator.api_key:
