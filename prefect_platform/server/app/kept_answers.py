@@ -105,8 +105,8 @@ async def _holder(scope: Scope) -> str | None:
 
 def _request(scope: Scope, body: bytes) -> bytes:
     """All that makes it this request."""
-    line = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"]
-    return line + b"\n" + body
+    line = f"{scope['method']} {scope['path']}?".encode()
+    return b"".join([line, scope["query_string"], b"\n", body])
 
 
 async def _whole(receive: Receive) -> bytes:
