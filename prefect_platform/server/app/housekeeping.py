@@ -1,5 +1,5 @@
 """What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old
-kept answers."""
+kept answers, replaced values of secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from prefect_platform.server.services import bundles, idempotency, registration, results
+from prefect_platform.server.services import bundles, idempotency, registration, results, secret_values
 from prefect_platform.server.services.parts import Parts
 
 FIRST_SECONDS = 60.0
@@ -47,8 +47,9 @@ async def sweep(parts: Parts) -> None:
     unused = await bundles.reap(parts)
     forgotten = await results.reap(parts)
     answers = await idempotency.sweep(parts)
-    if versions or unused or forgotten or answers:
+    values = await secret_values.reap(parts)
+    if versions or unused or forgotten or answers or values:
         _log.info(
-            "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers",
-            versions, unused, forgotten, answers,
+            "removed %d unconfirmed versions, %d bundles, %d results, %d kept answers, %d values of secrets",
+            versions, unused, forgotten, answers, values,
         )  # fmt: skip
