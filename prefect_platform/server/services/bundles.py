@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, DigestMismatch, NotFound, Unavailable
 from prefect_platform.server.db.tables import BundleRow, FlowVersionRow
 from prefect_platform.server.services import projects, versions
+from prefect_platform.server.services.blob_use import alone
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import BUNDLED, FlowVersion, SourceFile
@@ -65,29 +66,37 @@ async def put(
         DigestMismatch: the bytes are not those that `sha256` names.
         TooLarge: they are over the platform's bound.
     """
-    async with parts.database.reader() as session:
+    async with parts.database.session() as session:
         project = await projects.member(session, caller, project_name)
-        found = await session.get(BundleRow, (project.id, code_digest))
+        found = await kept(session, parts, project.id, code_digest)
     if found is not None and await parts.blobs.size(found.sha256) is not None:
         return Stored(found.sha256, found.size)
     size = await parts.blobs.put(sha256, data, parts.config.limits.bundle_bytes)
+    row = BundleRow(project_id=project.id, code_digest=code_digest, sha256=sha256, size=size)
     try:
-        async with parts.database.session() as session:
-            await _note(
-                session,
-                parts,
-                BundleRow(project_id=project.id, code_digest=code_digest, sha256=sha256, size=size),
-            )
-    except IntegrityError:  # the same upload came twice at the same moment: the other one is as good
-        pass
-    if await parts.blobs.size(sha256) is None:
-        raise Unavailable("The bundle was removed while it was stored: run register again.")
+        await _note(parts, row)
+    except IntegrityError:  # the first uploads of a digest at the same moment: this one is as good
+        await _note(parts, row)
     return Stored(sha256, size)
 
 
-async def _note(session: AsyncSession, parts: Parts, row: BundleRow) -> None:
-    row.created_at = parts.clock.now()
-    await session.merge(row)
+async def kept(session: AsyncSession, parts: Parts, project_id: str, code_digest: str) -> BundleRow | None:
+    """The bundle of a code digest, which from here on is not removed for a while."""
+    row = await session.get(BundleRow, (project_id, code_digest), with_for_update=True)
+    if row is not None:
+        row.created_at = parts.clock.now()
+    return row
+
+
+async def _note(parts: Parts, row: BundleRow) -> None:
+    async with parts.database.session() as session:
+        await alone(session, parts, row.sha256)
+        row.created_at = parts.clock.now()
+        await session.merge(row)
+        await session.flush()
+        # Nobody deletes the bytes from here on; but somebody may have, since they were stored.
+        if await parts.blobs.size(row.sha256) is None:
+            raise Unavailable("The bundle was removed while it was stored: run register again.")
 
 
 async def open_(parts: Parts, caller: Caller, version_id: str) -> Content:
@@ -182,7 +191,7 @@ def _text(data: bytes) -> str | None:
 
 
 async def reap(parts: Parts) -> int:
-    """Remove bundles that no version names for a day; the number removed."""
+    """Remove bundles that no version names, a day after they were last asked for; the number removed."""
     async with parts.database.session() as session:
         gone = await session.scalars(
             delete(BundleRow)
@@ -198,8 +207,8 @@ async def reap(parts: Parts) -> int:
         )
         unused = set(gone.all())
     for sha256 in unused:
-        async with parts.database.reader() as session:
-            users = await session.scalar(select(func.count()).where(BundleRow.sha256 == sha256))
-        if not users:
-            await parts.blobs.delete(sha256)
+        async with parts.database.session() as session:
+            await alone(session, parts, sha256)
+            if not await session.scalar(select(exists().where(BundleRow.sha256 == sha256))):
+                await parts.blobs.delete(sha256)
     return len(unused)

@@ -78,6 +78,7 @@ async def _register(
         request = await _with_environment(session, parts, caller, project, request)
         flow, flow_is_new = await _flow(session, parts, caller, project, request.flow_name)
         version, created = await versions.ensure(session, parts, caller, flow, request)
+        await bundles.kept(session, parts, project.id, version.code_digest)
         if created:
             flow.updated_at = parts.clock.now()
         shown = (await flows.rendered(session, [flow]))[0]
