@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import click
 
-from prefect_platform.cli.connection import connected, json_option, project_option
+from prefect_platform.cli.connection import connected, named_secret
 
 
 @click.command()
-@click.argument("name")
-@project_option
-@json_option
+@named_secret
 def command(name: str, project: str | None, as_json: bool) -> None:
     """Which runs were given which version of a secret, and when; also of one that is deleted."""
     from prefect_platform.cli import output
