@@ -66,6 +66,8 @@ class Capacity:
     """Devices that are given to one workload at a time."""
     gpu_problem: str | None = None
     """Why devices that may be there cannot be used, with the next step."""
+    gpus_known: bool = True
+    """False while nobody can tell which devices there are: who asks for one that is not seen waits."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,11 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def named_secret(command: Command) -> Command:
+    """Argument and options of a command that shows something of one secret."""
+    return click.argument("name")(project_option(json_option(command)))
+
+
 def limit_option(command: Command) -> Command:
     kind = click.IntRange(1, 1000)
     return click.option("--limit", type=kind, default=50, show_default=True, help="At most so many.")(command)

@@ -9,8 +9,9 @@ from prefect_platform.cli.commands import extra
 from prefect_platform.cli.connection import json_option, project_option
 from prefect_platform.cli.environment_options import environment, environment_options
 from prefect_platform.cli.parameters import param_option, parameters
+from prefect_platform.cli.trigger_option import trigger_option, triggers
 
-LISTS = frozenset({"tags", "secrets", "include"})
+LISTS = frozenset({"tags", "secrets", "include", "triggers"})
 """What `register` takes as a list, also one of a single item."""
 
 
@@ -22,6 +23,7 @@ LISTS = frozenset({"tags", "secrets", "include"})
 @click.option("--rrule", multiple=True, help="Such as 'FREQ=WEEKLY;BYDAY=MO'. May be given again.")
 @click.option("--timezone", help="Of the schedules, such as Europe/Berlin.")
 @param_option
+@trigger_option
 @click.option("--tag", "tags", multiple=True, help="Of the deployment and its runs. May be given again.")
 @click.option("--description", help="By default the flow's docstring.")
 @click.option("--version", help="Prefect's own label; by default the platform's version number.")
@@ -46,6 +48,7 @@ LISTS = frozenset({"tags", "secrets", "include"})
 def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Store a flow's code and make or update its deployment in Prefect. Unchanged is left as it is."""
     given, environment_given = parameters(params), environment(options)
+    options["triggers"] = tuple(triggers(options["triggers"]))
     from prefect_platform.cli import output
 
     with extra("flows"):

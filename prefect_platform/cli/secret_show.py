@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import click
 
-from prefect_platform.cli.connection import connected, json_option, project_option
+from prefect_platform.cli.connection import connected, named_secret
 
 
 @click.command()
-@click.argument("name")
-@project_option
-@json_option
+@named_secret
 def command(name: str, project: str | None, as_json: bool) -> None:
     """What may be known of a secret: never its value."""
     from prefect_platform.cli import output

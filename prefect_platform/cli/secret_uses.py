@@ -4,16 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prefect_platform.cli.connection import connected, json_option, project_option
+from prefect_platform.cli.connection import connected, named_secret
 
 if TYPE_CHECKING:
     from prefect_platform.wire.secrets import SecretUse
 
 
 @click.command()
-@click.argument("name")
-@project_option
-@json_option
+@named_secret
 def command(name: str, project: str | None, as_json: bool) -> None:
     """Which runs and resources were given which version of a secret; also of one that is deleted."""
     from prefect_platform.cli import output

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from prefect_platform import distributions
 from prefect_platform.errors import RegistrationError
@@ -17,6 +18,8 @@ from prefect_platform.wire.environments import Distribution, GitRepository, Orig
 _SECONDS = 60.0
 _GIT_SECONDS = 2.0
 _NOTHING_OF_ITS_OWN = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_COMMIT = "# branch.oid "
+_NONE_YET = "(initial)"
 _QUESTION = "import json, os, sys; print(json.dumps([os.path.abspath(one) for one in sys.path[1:]]))"
 
 
@@ -73,28 +76,59 @@ def repositories(start: Path) -> list[GitRepository]:
     """The checkout that a folder is in, if it is in one and there is git. Only what git follows makes it
     dirty."""
     root = next((one for one in (start, *start.parents) if (one / ".git").exists()), None)
-    commit = _git(root, "rev-parse", "HEAD") if root is not None else None
-    if root is None or not commit:
+    if root is None:
         return []
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    url = _git(root, "config", "--get", "remote.origin.url")
-    return [
-        GitRepository(
-            path=str(root),
-            url=distributions.without_credentials(url) or None if url else None,
-            commit=commit,
-            dirty=changed != "",  # what git does not say in time counts as changed
-        )
-    ]
+    with _Asked(root, "config", "--get", "remote.origin.url") as asked:
+        commit, dirty = _state(root)
+        url = asked.said()
+    if not commit:
+        return []
+    url = distributions.without_credentials(url) if url else None
+    return [GitRepository(path=str(root), url=url or None, commit=commit, dirty=dirty)]
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git says, or None where it says nothing useful. Nothing that a repository configures is run."""
-    with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            ["git", *_NOTHING_OF_ITS_OWN, "-C", str(root), *arguments],
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_SECONDS, check=True,
-        )  # fmt: skip
-        return done.stdout.decode("utf-8", "replace").strip()
-    return None
+def _state(root: Path) -> tuple[str | None, bool]:
+    """The commit of a checkout, if there is one yet, and whether anything differs from it."""
+    with _Asked(
+        root, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no"
+    ) as it:
+        told = it.said()
+    if told is None:  # it is too large to be looked through in time, which counts as changed
+        with _Asked(root, "rev-parse", "HEAD") as it:
+            return it.said(), True
+    lines = told.splitlines()
+    commit = next((line[len(_COMMIT) :] for line in lines if line.startswith(_COMMIT)), "")
+    changed = any(not line.startswith("#") for line in lines)
+    return commit if commit != _NONE_YET else None, changed
+
+
+class _Asked:
+    """One question to git, which answers while others are asked. Nothing that a repository configures is
+    run."""
+
+    def __init__(self, root: Path, *arguments: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        with suppress(OSError):  # there is no git
+            self._process = subprocess.Popen(
+                ["git", *_NOTHING_OF_ITS_OWN, "-C", str(root), *arguments],
+                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def said(self) -> str | None:
+        """What it says, or None where it says nothing useful, or not in time."""
+        if self._process is None:
+            return None
+        try:
+            out, _ = self._process.communicate(timeout=_GIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        return out.decode("utf-8", "replace").strip() if self._process.returncode == 0 else None

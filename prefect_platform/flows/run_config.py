@@ -53,7 +53,8 @@ class KubernetesRun:
             tolerations: taints of nodes that may run it all the same: key, operator, value, effect.
             volumes: claims to mount: claim, path, read_only.
             shm: size of `/dev/shm`, such as `"2GiB"`.
-            timeout: wall time of one attempt, such as `"2h"`, seconds or a timedelta.
+            timeout: wall time of one attempt, such as `"2h"`, seconds or a timedelta. It counts from the
+                start of the start script on, or of the engine where there is none.
             unknown: refused, with the nearest name.
 
         Raises:

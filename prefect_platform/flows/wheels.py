@@ -24,7 +24,9 @@ from packaging.tags import sys_tags
 from prefect_platform.distributions import EDITABLE, LOCAL, Distribution, normalised
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.capture.captured import Entry
+from prefect_platform.flows.capture.file_state import state
 from prefect_platform.flows.capture.project_files import select
+from prefect_platform.flows.kept_wheels import KeptWheels
 
 FOLDER = ".wheels"
 OURS = "prefect-platform"
@@ -48,6 +50,8 @@ _NO_PACKAGES = {
 _NO_MODULES = {"setup.py", "conftest.py", "noxfile.py", "tasks.py"}
 _NATIVE = (".so", ".pyd")
 
+_KEPT = KeptWheels(MOST_BYTES)
+"""Of this process: making a large one takes longer than all the rest of a registration."""
 Files = dict[str, Path]
 """By the path in the wheel."""
 
@@ -197,9 +201,14 @@ def _wheel(one: Distribution, told: Path, files: Files) -> Entry:
         for file in sorted(told.iterdir())
         if file.is_file() and file.name not in _LEFT
     }
+    states = {name: state(file) for name, file in content.items() if isinstance(file, Path)}
+    return _KEPT.wheel((one, told), states, lambda: _made(content, info, tag, f"{stem}-{tag}.whl"))
+
+
+def _made(content: dict[str, Path | bytes], info: str, tag: str, name: str) -> Entry:
     wheel = f"Wheel-Version: 1.0\nGenerator: prefect-platform\nRoot-Is-Purelib: true\nTag: {tag}\n"
     content[f"{info}/WHEEL"] = wheel.encode()
-    return Entry.of_bytes(f"{FOLDER}/{stem}-{tag}.whl", _zipped(content, f"{info}/RECORD"))
+    return Entry.of_bytes(f"{FOLDER}/{name}", _zipped(content, f"{info}/RECORD"))
 
 
 def _tag(files: Files) -> str:

@@ -18,7 +18,6 @@ from prefect_platform.launcher.process import Exit, end_leftovers, kill_all
 from prefect_platform.launcher.renewal import Renewal
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.subject import Control, subject
-from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.launcher.watch import Watch
 from prefect_platform.wire.launch import LaunchSpec
 
@@ -81,7 +80,7 @@ class Attempt:
         """Start the engine and stay with it until nothing below it is left."""
         control = self._subject.control(selector, self._running, self._control_token)
         memory = TreeMemory(self._spec.memory_bytes)
-        deadline = Deadline(self._spec.timeout_seconds)
+        deadline = self._preparation.deadline
         watch = Watch(
             selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say, deadline
         )

@@ -1,7 +1,7 @@
 """A child that is not the engine, from its start to its end: a start script, or a program that builds.
 
-The launcher stays at hand meanwhile: when its own end is asked for, the child and all of its session get
-SIGTERM, and after their grace SIGKILL.
+The launcher stays at hand meanwhile: when its own end is asked for, or the child's time is over, the child
+and all of its session get SIGTERM, and after their grace SIGKILL.
 """
 
 from __future__ import annotations
@@ -20,24 +20,27 @@ from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit, reap, send
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.source import Source
+from prefect_platform.launcher.timeout import Deadline
 
 AGAIN_SECONDS = 0.5
 DRAIN_SECONDS = 5.0
 
 
-def attend(pid: int, signals: Signals, grace_seconds: float) -> Exit:
-    """Wait for a child that leads its session. When the end is asked for, it is ended."""
+def attend(pid: int, signals: Signals, grace_seconds: float, deadline: Deadline | None = None) -> Exit:
+    """Wait for a child that leads its session. It is ended when the end is asked for, or at `deadline`."""
+    deadline = deadline or Deadline(None)
     kill_at = float("inf")
     asked = False
     while (end := reap(pid)) is None:
         now = time.monotonic()
-        if signals.stop_reason is not None and not asked:
+        if not asked and (signals.stop_reason is not None or deadline.passed):
             asked, kill_at = True, now + grace_seconds
             _signal_group(pid, signal.SIGTERM)
         elif now >= kill_at:
             kill_at = now + AGAIN_SECONDS
             _kill(pid)
-        signals.sleep(min(3600.0, max(0.0, kill_at - time.monotonic())))
+        due = max(0.0, kill_at - time.monotonic()) if asked else deadline.due_in()
+        signals.sleep(min(3600.0, due))
     return end
 
 

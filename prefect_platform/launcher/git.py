@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from prefect_platform.launcher.faults import SourceFault
 from prefect_platform.launcher.linux import die_with_parent
+from prefect_platform.launcher.signals import Interrupts
 
 READ_BYTES = 1 << 18
 MAX_SAID = 64 << 10
@@ -28,16 +29,6 @@ AHEAD = 512
 """Objects asked for before the first of them was read."""
 SILENT_SECONDS = 60.0
 """So long may git read one object from its own disk."""
-
-
-class Interrupts(Protocol):
-    """What `Signals` is: the wish to end, and a descriptor that wakes."""
-
-    wake_fd: int
-
-    def check(self) -> None: ...
-    def clear(self) -> None: ...
-    def sleep(self, seconds: float) -> None: ...
 
 
 class GitFailed(Exception):

@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from prefect_platform.launcher.bundle import MAX_MEMBERS
 from prefect_platform.launcher.checkout import Checkout, Written
 from prefect_platform.launcher.faults import SourceFault
-from prefect_platform.launcher.git import Broken, Git, GitFailed, Interrupts
+from prefect_platform.launcher.git import Broken, Git, GitFailed
+from prefect_platform.launcher.signals import Interrupts
 from prefect_platform.wire import git as rules
 from prefect_platform.wire.launch import GitSource
 

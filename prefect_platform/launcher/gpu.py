@@ -8,14 +8,15 @@ run ends the attempt before user code.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect_platform.launcher import question
 from prefect_platform.launcher.faults import EngineFault
 from prefect_platform.launcher.memory import amount
 from prefect_platform.launcher.promises import Promises
+from prefect_platform.launcher.signals import Interrupts
 from prefect_platform.wire.launch import GpusAsked, LaunchSpec
 
 ASK_SECONDS = 60.0
@@ -82,17 +83,19 @@ def check(
     spec: LaunchSpec,
     directory: Path,
     environment: Mapping[str, str],
+    interrupts: Interrupts,
     seconds: float = ASK_SECONDS,
 ) -> str | None:
     """Keep or break the promise; what was found, for the log, where GPUs were asked for.
 
     Raises:
         EngineFault: the run was promised GPUs and its code could not use them.
+        Stopped: the end of the start was asked for.
     """
     if spec.gpu is None:
         promises.keep("gpu", "None was asked for.")
         return None
-    told = ask(spec.interpreter, directory, environment, seconds)
+    told = ask(spec.interpreter, directory, environment, interrupts, seconds)
     missing = [told.problem] if told.problem else _missing(spec.gpu, told.devices)
     if missing:
         promises.break_(
@@ -107,22 +110,18 @@ def check(
     return found
 
 
-def ask(interpreter: str, directory: Path, environment: Mapping[str, str], seconds: float) -> Told:
-    """Start CUDA's driver as the run would."""
+def ask(
+    interpreter: str, directory: Path, environment: Mapping[str, str], interrupts: Interrupts, seconds: float
+) -> Told:
+    """Start CUDA's driver as the run would. Raises: Stopped."""
     try:
-        answer = subprocess.run(
-            [interpreter, "-c", QUESTION],
-            cwd=directory, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=seconds, check=True, start_new_session=True,
-        )  # fmt: skip
-        return _read(answer.stdout)
-    except subprocess.TimeoutExpired:
+        answer = question.ask([interpreter, "-c", QUESTION], directory, environment, interrupts, seconds)
+        if answer.code != 0:
+            said = answer.words[-TAIL:] or "it said nothing"
+            return Told(problem=f"asking CUDA's driver ended with status {answer.code}: {said}")
+        return _read(answer.said)
+    except TimeoutError:
         return Told(problem=f"CUDA's driver did not answer within {seconds:g} s")
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip()[-TAIL:]
-        return Told(
-            problem=f"asking CUDA's driver ended with status {error.returncode}: {said or 'it said nothing'}"
-        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Told(problem=f"CUDA's driver could not be asked: {error}")
 

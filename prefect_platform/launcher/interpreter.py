@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect_platform.launcher import question
 from prefect_platform.launcher.faults import EngineFault
+from prefect_platform.launcher.signals import Interrupts
 
 ASK_SECONDS = 60.0
 TAIL = 500
@@ -59,11 +60,13 @@ def ask(
     directory: Path,
     environment: Mapping[str, str],
     shared: Path | None,
+    interrupts: Interrupts,
 ) -> Interpreter:
     """Ask an interpreter, as the engine would be started: in `directory`, with `environment`.
 
     Raises:
         EngineFault: it does not start, or says nothing that can be read.
+        Stopped: the end of the start was asked for.
     """
     names = sorted(set(modules))
     beside = {name for name in names if _lies_in(directory, name)}
@@ -73,7 +76,7 @@ def ask(
     )
     if kept is not None and (known := _recall(kept)) is not None:
         return known
-    found = _ask(executable, wanted, directory, environment)
+    found = _ask(executable, wanted, directory, environment, interrupts)
     if kept is not None:
         _keep(kept, found)
     return found
@@ -87,20 +90,20 @@ def _lies_in(directory: Path, name: str) -> bool:
 
 
 def _ask(
-    executable: str, modules: Sequence[str], directory: Path, environment: Mapping[str, str]
+    executable: str,
+    modules: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    interrupts: Interrupts,
 ) -> Interpreter:
     try:
-        answer = subprocess.run(
-            [executable, "-c", QUESTION, *modules],
-            cwd=directory, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=ASK_SECONDS, check=True, start_new_session=True,
-        )  # fmt: skip
-        told = json.loads(answer.stdout)
-        return Interpreter(executable, **told)
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip()[-TAIL:]
-        raise EngineFault(f"The interpreter {executable} does not start: {said or error}.") from error
-    except (OSError, subprocess.TimeoutExpired, ValueError, TypeError) as error:
+        answer = question.ask(
+            [executable, "-c", QUESTION, *modules], directory, environment, interrupts, ASK_SECONDS
+        )
+        if answer.code != 0:
+            raise EngineFault(f"The interpreter {executable} does not start: {answer.why[-TAIL:]}.")
+        return Interpreter(executable, **json.loads(answer.said))
+    except (OSError, ValueError, TypeError) as error:
         raise EngineFault(f"The interpreter {executable} could not be asked what it is: {error}.") from error
 
 

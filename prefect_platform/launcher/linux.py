@@ -12,7 +12,7 @@ import fcntl
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -21,6 +21,9 @@ F_SETPIPE_SZ = 1031
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 IS_LINUX = sys.platform.startswith("linux")
+UNBOUNDED = 1 << 60
+"""Version 1 of cgroups says "no limit" by a number about as large."""
+OOM_COUNTS = ("memory.events", "memory.oom_control")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -93,37 +96,48 @@ def proportional_bytes(pid: int) -> int:
     return 0
 
 
-def memory_cgroup() -> Path | None:
-    """Directory of the memory cgroup that this process is in, version 2 or 1."""
-    for line in _text(PROC / "self" / "cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        root = CGROUPS if not controllers else CGROUPS / "memory"
-        directory = root / path.lstrip("/")
-        if (not controllers or "memory" in controllers.split(",")) and (directory / "cgroup.procs").exists():
-            return directory
-    return None
+def cgroups_above(controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Sequence[Path]:
+    """Our cgroup for a controller and every one above it, ours first, in either version. The folders are
+    elsewhere in tests."""
+    unified: Sequence[Path] = ()
+    for line in _text(proc / "self" / "cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            unified = _upwards(cgroups, path)
+        elif controller in controllers.split(","):
+            return _upwards(cgroups / controller, path)
+    return unified
+
+
+def _upwards(base: Path, path: str) -> Sequence[Path]:
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    chain = [base.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
+    return [group for group in chain if group.is_dir()]
+
+
+def memory_limits(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[tuple[int, Path]]:
+    """Every limit of memory that holds for this process, in bytes, with the cgroup that has it."""
+    for group in cgroups_above("memory", proc, cgroups):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            text = _text(group / name).strip()
+            if text.isdigit() and int(text) < UNBOUNDED:
+                yield int(text), group
+
+
+def memory_limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """The narrowest of them, if there is one."""
+    return min((limit for limit, _ in memory_limits(proc, cgroups)), default=None)
 
 
 def oom_kills() -> int | None:
     """How often the kernel killed for want of memory, here or (without a cgroup of our own) anywhere."""
-    group = memory_cgroup()
-    names = ("memory.events", "memory.oom_control") if group else ()
-    texts = [_text(group / name) for name in names if group]
-    for text in (*texts, _text(PROC / "vmstat")):
-        for line in text.splitlines():
+    here = [group / name for group in cgroups_above("memory")[:1] for name in OOM_COUNTS]
+    for path in (*here, PROC / "vmstat"):
+        for line in _text(path).splitlines():
             key, _, value = line.partition(" ")
             if key == "oom_kill":
                 return int(value)
-    return None
-
-
-def memory_limit() -> int | None:
-    """The limit of the memory cgroup in bytes, if it has one."""
-    group = memory_cgroup()
-    for name in ("memory.max", "memory.limit_in_bytes"):
-        text = _text(group / name).strip() if group else ""
-        if text.isdigit() and int(text) < 1 << 60:
-            return int(text)
     return None
 
 

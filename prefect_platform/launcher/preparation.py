@@ -25,6 +25,7 @@ from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.start_script import StartScript
 from prefect_platform.launcher.subject import Subject
 from prefect_platform.launcher.surroundings import variables, working_directory
+from prefect_platform.launcher.timeout import Deadline
 from prefect_platform.wire.launch import LaunchSpec, Program
 
 DRAIN_SECONDS = 5.0
@@ -56,6 +57,8 @@ class Preparation:
         self._children: list[Forked] = []
         """Forked in advance: the start script if there is one, and the engine last."""
         self._script: StartScript | None = None
+        self.deadline = Deadline(spec.timeout_seconds)
+        """Of the start script and the engine together. Counts from the start script on."""
 
     def prepare(self, connection: Connection, rest: Callable[[float, Unreachable], None]) -> None:
         """Check and fetch what the engine needs, and run the start script.
@@ -76,6 +79,7 @@ class Preparation:
         if said := self._subject.check():
             self._log.say(said)
         self._log.steps.add("checked")
+        self.deadline = Deadline(spec.timeout_seconds)
         self._run_start_script()
         self._signals.check()
 
@@ -152,7 +156,7 @@ class Preparation:
         self._given = results.variables(self._given, interpreter, self._log.say)
         self._open_logs()
         with_it = replace(spec, interpreter=self._interpreter)
-        if found := gpu.check(self._promises, with_it, fetched.place, self._variables()):
+        if found := gpu.check(self._promises, with_it, fetched.place, self._variables(), self._signals):
             self._log.say(f"The run has {found}.")
 
     def _ask(self) -> Callable[[str], Interpreter]:
@@ -161,7 +165,7 @@ class Preparation:
         modules = self._subject.modules(place)
         shared = Path(spec.shared_directory) if spec.shared_directory else None
         given = engine.environment(self._inherited, self._given, self._subject.variables(place))
-        return lambda executable: ask(executable, modules, place, given, shared)
+        return lambda executable: ask(executable, modules, place, given, shared, self._signals)
 
     def _open_logs(self) -> None:
         if self._script_text is not None:
@@ -188,7 +192,7 @@ class Preparation:
         self._script = StartScript(text, self._directory, self._log, self._signals)
         given = self._variables()
         directory = self._directory_of(given)
-        self._script.run(self._children.pop(0), given, directory, self._spec.grace_seconds)
+        self._script.run(self._children.pop(0), given, directory, self._spec.grace_seconds, self.deadline)
 
     def _variables(self, **added: str) -> dict[str, str]:
         """Variables of the start script and, with a few that are added, of the engine."""

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from prefect_platform.launcher.faults import SourceFault
-from prefect_platform.launcher.git import Git, GitFailed, Interrupts
+from prefect_platform.launcher.git import Git, GitFailed
+from prefect_platform.launcher.signals import Interrupts
 from prefect_platform.wire import git as rules
 from prefect_platform.wire.launch import Repository
 

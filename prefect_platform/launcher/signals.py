@@ -11,10 +11,21 @@ import select
 import signal
 from contextlib import suppress
 from types import FrameType
+from typing import Protocol
 
 from prefect_platform.launcher.faults import Stopped
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Interrupts(Protocol):
+    """What `Signals` is to those who wait: the wish to end, and a descriptor that wakes."""
+
+    wake_fd: int
+
+    def check(self) -> None: ...
+    def clear(self) -> None: ...
+    def sleep(self, seconds: float) -> None: ...
 
 
 class Signals:

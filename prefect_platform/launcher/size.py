@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect_platform.launcher.linux import CGROUPS, PROC
+from prefect_platform.launcher.linux import CGROUPS, PROC, cgroups_above, memory_limits
 from prefect_platform.launcher.memory import amount
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.wire.launch import LaunchSpec
 
-UNBOUNDED = 1 << 60
-"""Version 1 of cgroups says "no limit" by a number about as large."""
 NEARLY = 0.999
 """A limit may be rounded down to a whole page."""
 
@@ -92,15 +90,12 @@ def _limits() -> Iterator[Bound]:
 
 
 def _cgroup_memory(proc: Path, cgroups: Path) -> Iterator[Bound]:
-    for group in _groups(proc, cgroups, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            text = _text(group / name).strip()
-            if text.isdigit() and int(text) < UNBOUNDED:
-                yield Bound(float(text), f"cgroup {_shown(group, cgroups)}")
+    for limit, group in memory_limits(proc, cgroups):
+        yield Bound(float(limit), f"cgroup {_shown(group, cgroups)}")
 
 
 def _quotas(proc: Path, cgroups: Path) -> Iterator[Bound]:
-    for group in _groups(proc, cgroups, "cpu"):
+    for group in cgroups_above("cpu", proc, cgroups):
         both = _text(group / "cpu.max").split() or [
             _text(group / "cpu.cfs_quota_us").strip(), _text(group / "cpu.cfs_period_us").strip()
         ]  # fmt: skip
@@ -110,25 +105,6 @@ def _quotas(proc: Path, cgroups: Path) -> Iterator[Bound]:
 
 def _shown(group: Path, cgroups: Path) -> str:
     return f"/{group.relative_to(cgroups)}".replace("/.", "/")
-
-
-def _groups(proc: Path, cgroups: Path, controller: str) -> Sequence[Path]:
-    """Our cgroup for a controller and every one above it, in either version."""
-    unified: Sequence[Path] = ()
-    for line in _text(proc / "self" / "cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if number == "0" and not controllers:
-            unified = _upwards(cgroups, path)
-        elif controller in controllers.split(","):
-            return _upwards(cgroups / controller, path)
-    return unified
-
-
-def _upwards(base: Path, path: str) -> Sequence[Path]:
-    parts = [part for part in path.split("/") if part not in ("", "..")]
-    chain = [base.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
-    return [group for group in chain if group.is_dir()]
 
 
 def _text(path: Path) -> str:

@@ -19,6 +19,7 @@ from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.process import Exit
 from prefect_platform.launcher.signals import Signals
+from prefect_platform.launcher.timeout import Deadline
 
 SOURCE = "start-script"
 LINE = 200
@@ -39,18 +40,27 @@ class StartScript:
         self._output = Output(log.more(SOURCE))
         self._started = False
 
-    def run(self, child: Forked, environment: Mapping[str, str], place: Path, grace_seconds: float) -> None:
+    def run(
+        self,
+        child: Forked,
+        environment: Mapping[str, str],
+        place: Path,
+        grace_seconds: float,
+        deadline: Deadline,
+    ) -> None:
         """Run it to its end.
 
         Raises:
-            ScriptFault: it failed; the text names the line.
+            ScriptFault: it failed, and the text names the line; or it was still running at `deadline`.
             Stopped: the end was asked for meanwhile.
         """
         began = time.monotonic()
-        end = attend(self._start(child, environment, place), self._signals, grace_seconds)
+        end = attend(self._start(child, environment, place), self._signals, grace_seconds, deadline)
         detail = f"{time.monotonic() - began:.3f} s"
         self._log.steps.add("start-script-ended", detail)
         self._signals.check()
+        if deadline.passed:
+            raise ScriptFault(f"{deadline.sentence} That was in its start script.")
         if end.code != 0:
             self._output.catch_up()
             raise ScriptFault(f"The start script failed {self._how(end)}.")

@@ -1,4 +1,4 @@
-"""How long an engine may run, where somebody bounded it."""
+"""How long a start script and the engine after it may run, where somebody bounded it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Deadline:
 
     @property
     def sentence(self) -> str:
-        """Why the engine was ended."""
+        """Why the run was ended."""
         return f"It ran longer than its timeout of {shown(self._seconds or 0.0)}, and was stopped."
 
 

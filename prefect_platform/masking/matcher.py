@@ -13,6 +13,8 @@ from prefect_platform.masking.automaton import Automaton, Span, join
 from prefect_platform.masking.encodings import needles
 from prefect_platform.masking.words import LEAST, MOST_NEEDLES, Words
 
+FORMS = 32
+"""Bytes of needles that a byte of a secret comes to."""
 WINDOW = 256 << 10
 """Bytes that are looked at together: a text made of nothing but secrets must not fill the memory."""
 
@@ -64,6 +66,15 @@ def matcher(values: Iterable[str], *, large: bool = True) -> Matcher | None:
     """
     found = needles(values)
     return Matcher(found, fastest(found, large=large)) if found else None
+
+
+def footprint(values: Iterable[str]) -> int:
+    """About how many bytes of memory the matcher of these secrets takes, at most.
+
+    Measured: the many forms of a value, their pieces and what finds them, natively or not.
+    """
+    size = sum(map(len, values))
+    return size * (1000 if size * FORMS <= native.MOST_BYTES else 150)
 
 
 def fastest(needles: Sequence[bytes], *, large: bool = True) -> Finder:

@@ -51,3 +51,4 @@ class GpusContract(ABC):
         found = self.make_broken(tmp_path).look()
         assert not found.gpus
         assert found.problem
+        assert not found.known

@@ -8,7 +8,13 @@ import pytest
 
 from prefect_platform.errors import DigestMismatch, Unavailable
 from prefect_platform.server.stores import envelope
-from prefect_platform.server.stores.keyring import KEY_BYTES, Keyring, Wrapped
+from prefect_platform.server.stores.keyring import (
+    KEY_BYTES,
+    KEY_ID_CHARACTERS,
+    MARK_CHARACTERS,
+    Keyring,
+    Wrapped,
+)
 
 DATA_KEY = bytes(range(KEY_BYTES))
 HERE, ELSEWHERE = b"project/secret/1", b"project/secret/2"
@@ -70,16 +76,23 @@ class KeyringContract:
         assert keyring.add_key(old) == other.add_key(old)
         assert len(keyring.key_ids()) == 2
 
-    def test_a_mark_is_equal_for_equal_data_and_outlasts_a_new_key(self, keyring: Keyring) -> None:
+    def test_a_mark_is_known_again_and_outlasts_new_keys(self, keyring: Keyring, tmp_path: Path) -> None:
         mark = keyring.mark(b"data")
-        assert len(mark) == 64
-        keyring.add_key(keyring.key_ids()[0])
-        assert keyring.mark(b"data") == mark
-        assert keyring.mark(b"date") != mark
+        assert len(mark) == MARK_CHARACTERS
+        for _ in range(2):
+            keyring.add_key(keyring.key_ids()[0])
+            assert self.again(keyring, tmp_path).is_mark(mark, b"data")
+            assert keyring.is_mark(keyring.mark(b"data"), b"data")
+        assert not keyring.is_mark(mark, b"date")
+        assert not keyring.is_mark(mark[:-1], b"data")
 
-    def test_marks_of_two_rings_differ(self, keyring: Keyring, tmp_path: Path) -> None:
+    def test_a_mark_made_under_a_key_that_is_gone_is_told(self, keyring: Keyring, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
-        assert self.make(tmp_path / "other").mark(b"data") != keyring.mark(b"data")
+        mark = self.make(tmp_path / "other").mark(b"data")
+        with pytest.raises(Unavailable, match=mark[:KEY_ID_CHARACTERS]):
+            keyring.is_mark(mark, b"data")
+        with pytest.raises(Unavailable):
+            keyring.is_mark("é", b"data")
 
     def test_no_key_is_told(self, keyring: Keyring) -> None:
         said = f"{keyring!r} {keyring.name} {keyring.key_ids()} {keyring.wrap(DATA_KEY, HERE)!r}".encode()

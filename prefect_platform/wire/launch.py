@@ -241,7 +241,7 @@ class LaunchSpec:
     visible_gpus: str | None = None
     """`CUDA_VISIBLE_DEVICES` of the run; None leaves it as it is inherited."""
     timeout_seconds: float | None = None
-    """Wall time after which the engine is ended."""
+    """Wall time of the start script and the engine together, after which both are ended."""
     git: GitSource | None = None
     """Where the code comes from, if it does not come as a bundle."""
     program: Program | None = None

@@ -64,4 +64,4 @@ class RunOptions(Request):
     volumes: list[Volume] = Field(default=[], max_length=MOST)
     shm_bytes: int | None = Field(default=None, gt=0, le=1 << 50)
     timeout_seconds: float | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
-    """Wall time of one attempt."""
+    """Wall time of one attempt, from the start of its start script on, or of its engine where it has none."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from prefect_platform.testing.embedded import Embedded, embedded
@@ -101,6 +102,25 @@ def test_a_followed_run_prints_its_log_and_exits_by_its_outcome(
     assert "Hello, Grace!" in raw.stdout
     assert "flow | " not in raw.stdout
     assert outcome in pp(platform, project, "run", "show", run["name"]).stdout
+
+
+def test_triggers_are_given_as_json_and_as_files(platform: Embedded, project: Path) -> None:
+    (project / "triggers.json").write_text(
+        json.dumps([{"type": "event", "expect": ["b"]}, {"type": "event", "expect": ["c"]}])
+    )
+    words = ["flow", "register", "flows.py:greet", "--name", "triggered", "--json"]
+    one = json.dumps({"expect": ["a"], "parameters": {"name": "Grace"}})
+    done = pp(platform, project, *words, "--trigger", one, "--trigger", "triggers.json")
+    assert done.returncode == 0, done.stderr
+    owner = f"prefect.deployment.{json.loads(done.stdout)['deployment_id']}"
+    found = httpx.get(f"{platform.prefect_api}/automations/related-to/{owner}").json()
+    assert sorted(one["trigger"]["expect"] for one in found) == [["a"], ["b"], ["c"]]
+    assert [one["actions"][0]["parameters"] for one in found if one["trigger"]["expect"] == ["a"]] == [
+        {"name": "Grace"}
+    ]
+    wrong = pp(platform, project, *words, "--trigger", '{"type": "nope"}')
+    assert wrong.returncode == 2
+    assert "A trigger cannot be read" in wrong.stderr
 
 
 def test_what_is_wrong_is_said_before_anything_is_written(platform: Embedded, project: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import platform as python
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prefect_platform.testing.embedded import until
 from prefect_platform.testing.launcher_platform import LauncherPlatform, launcher_platform
-from prefect_platform.testing.launcher_scene import Launched, launched, script, spec
-from prefect_platform.wire.launch import GpusAsked
+from prefect_platform.testing.launcher_scene import Launched, alive, launched, script, spec
+from prefect_platform.wire.launch import GpusAsked, WantedEnvironment
 from tests.nvidia import fake
 
 ONE, TWO = fake.gpu(1), fake.gpu(2, "Tesla T4", 15 << 30)
@@ -114,3 +118,38 @@ def test_one_that_ends_in_time_hears_nothing_of_it(platform: LauncherPlatform, t
     run(platform, tmp_path, "print('done')", timeout_seconds=3600.0)
     assert platform.result is not None
     assert (platform.result["exit_code"], platform.result["reason"]) == (0, None)
+
+
+@pytest.mark.parametrize("what", ["driver", "interpreter"])
+def test_a_stop_ends_a_start_that_waits_for_one_that_hangs(
+    platform: LauncherPlatform, tmp_path: Path, what: str
+) -> None:
+    asked, sign = GpusAsked("1 GPU (A100)", [ONE.uuid]), tmp_path / "child"
+    hangs = f"sleep 1000 & echo $! > {sign}; wait"
+    when = "*CUDA*|*cuda*)" if what == "driver" else "*)"
+    odd = tmp_path / "odd-python"
+    odd.write_text(f'#!/bin/sh\ncase "$2" in {when} {hangs} ;; esac\nexec {sys.executable} "$@"\n')
+    odd.chmod(0o755)
+    made = replace(
+        spec(platform, script(tmp_path, TELLS), gpu=asked, visible_gpus=ONE.uuid), interpreter=str(odd)
+    )
+    with launched(platform, tmp_path / "w", made) as launch:
+        until(lambda: sign.exists() and sign.read_text(), 20, "the question")
+        launch.terminate()
+        assert launch.wait() == 0
+    assert platform.result is not None
+    assert "Cancelled before the run was started" in platform.result["reason"]
+    assert not alive(int(sign.read_text()))
+    assert platform.log("flow") == b""
+
+
+def test_a_timeout_counts_from_the_start_script_on(platform: LauncherPlatform, tmp_path: Path) -> None:
+    wanted = WantedEnvironment(
+        "f" * 64, python.python_version(), python.python_implementation(), [], start_script="sleep 1000"
+    )
+    run(platform, tmp_path, "print('on')", wanted=wanted, timeout_seconds=1.0)
+    assert platform.result is not None
+    assert platform.result["reason"] == (
+        "It ran longer than its timeout of 1 s, and was stopped. That was in its start script."
+    )
+    assert platform.log("flow") == b""

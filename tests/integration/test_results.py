@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from prefect_platform.testing.embedded import embedded, until
+from prefect_platform.testing.embedded import until
 from prefect_platform.wire.runs import Status
-from tests.integration.test_runs import FLOWS, Driver
+from tests.integration.test_runs import Driver, driven
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,18 +25,8 @@ with get_client(sync_client=True) as client:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    folder = tmp_path_factory.mktemp("results")
-    (folder / "project").mkdir()
-    shutil.copy(FLOWS / "keeps_results.py", folder / "project")
-    with embedded(folder / "home") as platform:
-        for name in ("cached", "falls_once"):
-            spec = f"{folder / 'project' / 'keeps_results.py'}:{name}"
-            command = [sys.executable, "-m", "prefect_platform", "flow", "register", spec, "--name", "test"]
-            done = subprocess.run(
-                command, env=platform.environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-        yield Driver(platform)
+    with driven(tmp_path_factory.mktemp("results"), "keeps_results.py", ["cached", "falls-once"]) as found:
+        yield found
 
 
 def told(marker: Path) -> list[str]:

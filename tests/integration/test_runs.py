@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,26 @@ class Driver:
         return self.client.logs.raw(workload, source)
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    folder = tmp_path_factory.mktemp("runs")
+@contextmanager
+def driven(folder: Path, file: str, names: Sequence[str]) -> Iterator[Driver]:
+    """A whole platform with these flows of a file registered, by their names in Prefect."""
     (folder / "project").mkdir()
-    shutil.copy(FLOWS / "ways_to_end.py", folder / "project")
+    shutil.copy(FLOWS / file, folder / "project")
     with embedded(folder / "home") as platform:
-        for name in NAMES:
-            spec = f"{folder / 'project' / 'ways_to_end.py'}:{name.replace('-', '_')}"
+        for name in names:
+            spec = f"{folder / 'project' / file}:{name.replace('-', '_')}"
             command = [sys.executable, "-m", "prefect_platform", "flow", "register", spec, "--name", "test"]
             done = subprocess.run(
                 command, env=platform.environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stderr
         yield Driver(platform)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    with driven(tmp_path_factory.mktemp("runs"), "ways_to_end.py", NAMES) as found:
+        yield found
 
 
 @pytest.mark.parametrize(

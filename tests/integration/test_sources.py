@@ -21,6 +21,48 @@ from tests.repositories import Repository, repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+STORED = """
+from prefect import flow
+
+@flow(name='stored')
+def stored() -> str:
+    return "from a storage"
+"""
+OWN_STORAGE = """
+import shutil
+from pathlib import Path
+
+
+class Bucket:
+    def __init__(self, place):
+        self.place, self._base = place, Path.cwd()
+
+    def set_base_path(self, path):
+        self._base = path
+
+    @property
+    def pull_interval(self):
+        return None
+
+    @property
+    def destination(self):
+        return self._base / "from-bucket"
+
+    async def pull_code(self):
+        shutil.copytree(self.place, self.destination, dirs_exist_ok=True)
+
+    def to_pull_step(self):
+        return {"own_storage.pull": {"place": self.place}}
+
+    def __eq__(self, other):
+        return isinstance(other, Bucket) and other.place == self.place
+
+
+def pull(place):
+    shutil.copytree(place, "from-bucket", dirs_exist_ok=True)
+    return {"directory": str(Path("from-bucket").resolve())}
+"""
+
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
@@ -198,17 +240,44 @@ def test_a_stock_worker_runs_a_commit(platform: Embedded, there: Repository, tmp
     there.git("push", "--quiet", "origin", "main")
     done = register(platform, f"git+file://{tmp_path}/origin.git@main#flows.py:etl", "--name", "stock")
     assert done.returncode == 0, done.stderr
+    run_by_stock_worker(platform, tmp_path, "stock-git/stock")
+
+
+@pytest.mark.parametrize("storage", ["block", "own"])
+def test_a_stock_worker_runs_what_lies_in_a_storage(platform: Embedded, tmp_path: Path, storage: str) -> None:
+    """A block of Prefect's, and a storage that somebody wrote, made again by its own pull step."""
+    name = f"stock-{storage}"
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "stored.py").write_text(STORED.replace("'stored'", repr(name)))
+    (tmp_path / "own_storage.py").write_text(OWN_STORAGE)
+    code = f"""
+from prefect import flow
+from prefect.filesystems import LocalFileSystem
+from prefect_platform import register
+from own_storage import Bucket
+
+block = LocalFileSystem(basepath={str(tmp_path / "bucket")!r})
+block.save("stock-bucket", overwrite=True)
+made = block if {storage!r} == "block" else Bucket({str(tmp_path / "bucket")!r})
+print(register(flow.from_source(source=made, entrypoint="stored.py:stored"), name="stock"))
+"""
+    python(platform, code, tmp_path)
+    run_by_stock_worker(platform, tmp_path, f"{name}/stock", PYTHONPATH=str(tmp_path))
+
+
+def run_by_stock_worker(platform: Embedded, folder: Path, name: str, **variables: str) -> None:
+    """Move a deployment to a pool of Prefect's own kind, and have its worker run it once."""
     prefect = Prefect(platform.prefect_api)
-    deployment = prefect.call("GET", "deployments/name/stock-git/stock")
-    prefect.call("POST", "work_pools/", {"name": "stock", "type": "process"})
-    moved = {"work_pool_name": "stock", "job_variables": {}}
+    deployment, pool = prefect.call("GET", f"deployments/name/{name}"), name.replace("/", "-")
+    prefect.call("POST", "work_pools/", {"name": pool, "type": "process"})
+    moved = {"work_pool_name": pool, "job_variables": {}}
     prefect.call("PATCH", f"deployments/{deployment['id']}", moved)
     started = prefect.call("POST", f"deployments/{deployment['id']}/create_flow_run", {})
-    (tmp_path / "elsewhere").mkdir()
+    (folder / "elsewhere").mkdir()
+    known = {"PREFECT_API_URL": platform.prefect_api, "PREFECT_HOME": str(folder / "home")}
     worker = subprocess.run(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "stock", "--type", "process", "--run-once"],
-        cwd=tmp_path / "elsewhere",
-        env={**os.environ, "PREFECT_API_URL": platform.prefect_api, "PREFECT_HOME": str(tmp_path / "home")},
+        [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--run-once"],
+        cwd=folder / "elsewhere", env={**os.environ, **known, **variables},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     state = prefect.call("GET", f"flow_runs/{started['id']}")["state"]

@@ -167,6 +167,7 @@ class LocalBackend:
         return Capacity(
             gpus=found.gpus,
             gpu_problem=found.problem,
+            gpus_known=found.known,
             cores=self._core_total or self._proc.cores(),
             memory_bytes=self._memory_total or max(0, total - self._limits.reserve(total)),
         )

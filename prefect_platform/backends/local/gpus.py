@@ -33,6 +33,8 @@ class Found:
     gpus: Sequence[Gpu] = ()
     problem: str | None = None
     """Why devices that may be there cannot be used, with the next step."""
+    known: bool = True
+    """False while the driver does not answer: then there may be others than `gpus`."""
 
 
 class Gpus(Protocol):
@@ -52,9 +54,10 @@ class MemoryGpus:
 
     gpus: Sequence[Gpu] = ()
     problem: str | None = None
+    known: bool = True
 
     def look(self) -> Found:
-        return Found(tuple(self.gpus), self.problem)
+        return Found(tuple(self.gpus), self.problem, self.known)
 
 
 class _Memory(ctypes.Structure):
@@ -86,7 +89,7 @@ class NvmlGpus:
             found, self._due = self._ask(), now + LOOK_SECONDS
             # A look that fails takes no device away: runs wait for it, and a start that meets it says so.
             kept = found.problem and not found.gpus
-            self._found = Found(self._found.gpus, found.problem) if kept else found
+            self._found = Found(self._found.gpus, found.problem, found.known) if kept else found
             if self._found.problem not in (None, self._said):
                 logger.warning("%s", self._found.problem)
             self._said = self._found.problem
@@ -101,8 +104,9 @@ class NvmlGpus:
             return _everything(nvml, self.visible)
         except (NvmlFault, AttributeError) as fault:
             return Found(
+                known=False,
                 problem=f"The GPUs of this machine cannot be used: {fault}. See what nvidia-smi says; a "
-                "driver that was updated needs a restart of the machine."
+                "driver that was updated needs a restart of the machine.",
             )
 
 

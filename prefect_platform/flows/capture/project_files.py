@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 import pathspec
 
 from prefect_platform.errors import RegistrationError
+from prefect_platform.flows.capture.file_state import FileState, settled, state
 from prefect_platform.names import TOKEN
 
 MARKERS = ("pyproject.toml", ".git", "setup.py", ".platformignore")
@@ -160,9 +162,20 @@ def is_left(name: str) -> bool:
 def _is_secret(file: Path) -> bool:
     """Whether it is a private key, or holds a token of a platform."""
     try:
-        with file.open("rb") as stream:
-            head = stream.read(_TOKEN_HEAD)
+        found = state(file)
+        return _was_secret(found) if settled([found]) else _look(file)
     except OSError:
         return False  # What cannot be read cannot be shipped either; shipping it tells why.
+
+
+@functools.lru_cache(maxsize=MOST_FILES)
+def _was_secret(file: FileState) -> bool:
+    """The same of a file in a state that lasts: looked at once in a process."""
+    return _look(Path(file.path))
+
+
+def _look(file: Path) -> bool:
+    with file.open("rb") as stream:
+        head = stream.read(_TOKEN_HEAD)
     is_key = _PRIVATE_KEY in head[:_KEY_HEAD] and file.suffix not in _SOURCES
     return is_key or TOKEN.search(head) is not None

@@ -1,5 +1,5 @@
-"""What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old answers and
-notifications, sign-ins that are over, what retention says; and deletions that somebody has to go on with."""
+"""What has to be thrown away now and then: unconfirmed versions, unused bundles and results, old answers, values
+of secrets and notifications, sign-ins that are over, what retention says; and deletions to go on with."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from prefect_platform.server.services import (
     registration,
     results,
     retention,
+    secret_values,
 )
 from prefect_platform.server.services.parts import Parts
 
@@ -38,6 +39,7 @@ JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("bundles", bundles.reap),
     ("environments", retention.forget_environments),
     ("results", results.reap),
+    ("values of secrets", secret_values.reap),
     ("kept answers", idempotency.sweep),
     ("sign-ins", content.sweep),
     ("notifications", notification_delivery.sweep),

@@ -42,7 +42,7 @@ class KeptAnswers:
             return
         parts: Parts = scope["app"].state.parts
         body = await _whole(receive)
-        kept = await _begin(parts, token_id, key, _request_hash(parts, scope, body))
+        kept = await _begin(parts, token_id, key, _request(scope, body))
         if kept is not None:
             await _replay(kept, send)
             return
@@ -70,13 +70,13 @@ class KeptAnswers:
             await send(message)
 
 
-async def _begin(parts: Parts, token_id: str, key: str, request_hash: str) -> Kept | None:
+async def _begin(parts: Parts, token_id: str, key: str, request: bytes) -> Kept | None:
     """The kept answer, or None for the first call. A client that lost patience asks again while its first
     call is still at work: it gets that call's answer."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            return await idempotency.begin(parts, token_id, key, request_hash)
+            return await idempotency.begin(parts, token_id, key, request)
         except Conflict as error:
             if not error.data.get("under_way") or time.monotonic() > deadline:
                 raise
@@ -103,10 +103,10 @@ async def _holder(scope: Scope) -> str | None:
     return caller.token_id if caller is not None and caller.kind in KINDS else None
 
 
-def _request_hash(parts: Parts, scope: Scope, body: bytes) -> str:
-    """Keyed: a body may hold a secret, which must not be guessed from what the database keeps of it."""
-    line = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"]
-    return parts.keyring.mark(line + b"\n" + body)
+def _request(scope: Scope, body: bytes) -> bytes:
+    """All that makes it this request."""
+    line = f"{scope['method']} {scope['path']}?".encode()
+    return b"".join([line, scope["query_string"], b"\n", body])
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -3,12 +3,14 @@
 One transaction decides for all replicas: it holds the installation's row, so two controllers never
 promise the same memory or the same GPU twice. The first that does not fit waits, and nobody overtakes it.
 One that waits for nothing but GPUs holds up those alone that ask for GPUs too: a device may be held for
-days, and what it would also take of memory and cores is not kept free for it until then.
+days, and what it would also take of memory and cores is not kept free for it until then. While the driver
+does not answer, one that asks for devices that are not seen waits too, and holds up nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +28,8 @@ from prefect_platform.wire.sizes import GpuRequest
 
 PLATFORM = "platform"
 """The actor of the controller's own moves."""
+WAITS_FOR_GPUS = "waits-for-gpus"
+"""A step of this name: why a workload does not start yet. Told again when the reason is another."""
 BATCH = 100
 GIB = 1 << 30
 
@@ -60,6 +64,9 @@ async def _each(
             await _take_all(session, parts, row)
         if bounded and (reason := never(row, total, parts.machine)):
             await ends.crash(session, row, reason, PLATFORM, at)
+        elif bounded and (reason := unseen(row, parts.machine)):
+            if not _note_waiting(row, reason, at):
+                continue
         elif bounded and not free.holds(row):
             break
         elif bounded and row.gpu is not None and (gpus_wanted or free.devices(row) is None):
@@ -112,9 +119,25 @@ async def _waiting(session: AsyncSession, *conditions: ColumnElement[bool]) -> l
     return list(found)
 
 
+def unseen(row: WorkloadRow, machine: Machine) -> str | None:
+    """Why this waits for a driver that does not answer, if it does."""
+    if machine.gpus_known or row.gpu is None:
+        return None
+    return sizes.gpu_misfit(machine, GpuRequest.model_validate(row.gpu))
+
+
+def _note_waiting(row: WorkloadRow, reason: str, at: datetime) -> bool:
+    """Whether it was not told yet."""
+    told = [step for step in row.steps if step["name"] == WAITS_FOR_GPUS]
+    if told and told[-1]["detail"] == reason:
+        return False
+    workloads.note(row, WAITS_FOR_GPUS, at, reason)
+    return True
+
+
 def never(row: WorkloadRow, total: Room, machine: Machine) -> str | None:
-    """Why this can never run here, if it cannot."""
-    gpu = GpuRequest.model_validate(row.gpu) if row.gpu is not None else None
+    """Why this can never run here, if it cannot. Devices count once the driver has told which there are."""
+    gpu = GpuRequest.model_validate(row.gpu) if row.gpu is not None and machine.gpus_known else None
     if row.size is not None:
         why = sizes.misfit(machine, Needs(row.cores, row.memory_bytes, gpu))
         return None if why is None else f"Size {row.size!r} can never start here: {why}."

@@ -175,7 +175,9 @@ class Controller:
         if found is None:
             self._parts.machine.set_unbounded()
         else:
-            self._parts.machine.set(found.cores, found.memory_bytes, found.gpus, found.gpu_problem)
+            self._parts.machine.set(
+                found.cores, found.memory_bytes, found.gpus, found.gpu_problem, gpus_known=found.gpus_known
+            )
         self._measured = now
 
     async def _work(self, key: str) -> None:

@@ -121,6 +121,7 @@ class BundleRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    """When it was stored, or asked for again; until a day after that it is not removed."""
 
 
 class EnvironmentRow(Base):

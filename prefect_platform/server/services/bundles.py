@@ -26,6 +26,7 @@ from prefect_platform.server.db.tables import (
     WorkloadRow,
 )
 from prefect_platform.server.services import projects, versions
+from prefect_platform.server.services.blob_use import alone
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.flows import BUNDLED, FlowVersion, SourceFile
@@ -73,29 +74,37 @@ async def put(
         DigestMismatch: the bytes are not those that `sha256` names.
         TooLarge: they are over the platform's bound.
     """
-    async with parts.database.reader() as session:
+    async with parts.database.session() as session:
         project = await projects.member(session, caller, project_name)
-        found = await session.get(BundleRow, (project.id, code_digest))
+        found = await kept(session, parts, project.id, code_digest)
     if found is not None and await parts.blobs.size(found.sha256) is not None:
         return Stored(found.sha256, found.size)
     size = await parts.blobs.put(sha256, data, parts.config.limits.bundle_bytes)
+    row = BundleRow(project_id=project.id, code_digest=code_digest, sha256=sha256, size=size)
     try:
-        async with parts.database.session() as session:
-            await _note(
-                session,
-                parts,
-                BundleRow(project_id=project.id, code_digest=code_digest, sha256=sha256, size=size),
-            )
-    except IntegrityError:  # the same upload came twice at the same moment: the other one is as good
-        pass
-    if await parts.blobs.size(sha256) is None:
-        raise Unavailable("The bundle was removed while it was stored: run register again.")
+        await _note(parts, row)
+    except IntegrityError:  # the first uploads of a digest at the same moment: this one is as good
+        await _note(parts, row)
     return Stored(sha256, size)
 
 
-async def _note(session: AsyncSession, parts: Parts, row: BundleRow) -> None:
-    row.created_at = parts.clock.now()
-    await session.merge(row)
+async def kept(session: AsyncSession, parts: Parts, project_id: str, code_digest: str) -> BundleRow | None:
+    """The bundle of a code digest, which from here on is not removed for a while."""
+    row = await session.get(BundleRow, (project_id, code_digest), with_for_update=True)
+    if row is not None:
+        row.created_at = parts.clock.now()
+    return row
+
+
+async def _note(parts: Parts, row: BundleRow) -> None:
+    async with parts.database.session() as session:
+        await alone(session, parts, row.sha256)
+        row.created_at = parts.clock.now()
+        await session.merge(row)
+        await session.flush()
+        # Nobody deletes the bytes from here on; but somebody may have, since they were stored.
+        if await parts.blobs.size(row.sha256) is None:
+            raise Unavailable("The bundle was removed while it was stored: run register again.")
 
 
 async def open_(parts: Parts, caller: Caller, version_id: str) -> Content:
@@ -227,15 +236,15 @@ async def remove_unused(parts: Parts, flow_id: str, code_digest: str) -> None:
 async def _remove(parts: Parts, row: BundleRow, *still: ColumnElement[bool]) -> None:
     """Remove the bytes and then the row, if all is `still` so. A row without bytes is a missing bundle, which
     a registration uploads again; bytes without a row would be found by nobody."""
-    async with parts.database.reader() as session:
-        users = await session.scalar(select(func.count()).where(BundleRow.sha256 == row.sha256))
-    if users == 1:
-        await parts.blobs.delete(row.sha256)
     key = (BundleRow.project_id == row.project_id, BundleRow.code_digest == row.code_digest)
     async with parts.database.session() as session:
-        await session.execute(
-            delete(BundleRow).where(*key, *still).execution_options(synchronize_session=False)
-        )
+        await alone(session, parts, row.sha256)
+        if await session.scalar(select(BundleRow).where(*key, *still).with_for_update()) is None:
+            return
+        users = await session.scalar(select(func.count()).where(BundleRow.sha256 == row.sha256))
+        if users == 1:
+            await parts.blobs.delete(row.sha256)
+        await session.execute(delete(BundleRow).where(*key).execution_options(synchronize_session=False))
 
 
 def _needed(since: datetime | None, without: str = "") -> ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """Answers to mutating calls, kept for a day: a repeat with the same key gets the same answer.
 
 Only answers of success are kept: a call that failed changed nothing and may be tried again. An answer
-that holds a token is not kept either, since secrets are never stored; its repeat is told so.
+that holds a token is not kept either, since secrets are never stored; its repeat is told so. Of a request a
+keyed mark is kept: it may hold a secret, which must not be guessed from what the database keeps.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, IdempotencyConflict, UsageError
+from prefect_platform.errors import Conflict, IdempotencyConflict, Unavailable, UsageError
 from prefect_platform.names import TOKEN
 from prefect_platform.server.db.tables import IdempotencyRow
 from prefect_platform.server.services.parts import Parts
@@ -37,7 +38,7 @@ class Kept:
     body: str | None
 
 
-async def begin(parts: Parts, token_id: str, key: str, request_hash: str) -> Kept | None:
+async def begin(parts: Parts, token_id: str, key: str, request: bytes) -> Kept | None:
     """Reserve a key for a call that starts now, or give the answer of the call that had it before.
 
     Raises:
@@ -49,7 +50,7 @@ async def begin(parts: Parts, token_id: str, key: str, request_hash: str) -> Kep
     row = IdempotencyRow(
         token_id=token_id,
         key=key,
-        request_hash=request_hash,
+        request_hash=parts.keyring.mark(request),
         status=None,
         body=None,
         created_at=parts.clock.now(),
@@ -60,19 +61,18 @@ async def begin(parts: Parts, token_id: str, key: str, request_hash: str) -> Kep
             if found is None:
                 session.add(row)
                 return None
-            return await _known(session, parts, found, request_hash)
+            return await _known(session, parts, found, request)
     except IntegrityError as error:  # the same key came twice at the same moment, on two replicas
         raise _under_way(key) from error
 
 
-async def _known(
-    session: AsyncSession, parts: Parts, found: IdempotencyRow, request_hash: str
-) -> Kept | None:
+async def _known(session: AsyncSession, parts: Parts, found: IdempotencyRow, request: bytes) -> Kept | None:
     age = parts.clock.now() - found.created_at
-    if age >= KEPT or (found.status is None and age >= UNDER_WAY and found.request_hash == request_hash):
-        await _take_over(session, parts, found, request_hash)
+    same = age < KEPT and _is_same(parts, found, request)
+    if age >= KEPT or (found.status is None and age >= UNDER_WAY and same):
+        await _take_over(session, parts, found, parts.keyring.mark(request))
         return None
-    if found.request_hash != request_hash:
+    if not same:
         raise IdempotencyConflict(
             f"Idempotency-Key {found.key!r} came with another request before: a new request needs a new key."
         )
@@ -85,6 +85,17 @@ async def _known(
             done=True,
         )
     return Kept(found.status, found.body)
+
+
+def _is_same(parts: Parts, found: IdempotencyRow, request: bytes) -> bool:
+    try:
+        return parts.keyring.is_mark(found.request_hash, request)
+    except Unavailable as error:
+        raise IdempotencyConflict(
+            f"Idempotency-Key {found.key!r} came before, under a key that the keyring of the platform has no "
+            "more, so nobody can tell whether with this request: look whether it was done, and if not call "
+            "again with a new key."
+        ) from error
 
 
 async def _take_over(session: AsyncSession, parts: Parts, found: IdempotencyRow, request_hash: str) -> None:

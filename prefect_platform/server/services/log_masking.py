@@ -18,7 +18,7 @@ from prefect_platform.masking.masker import masked
 from prefect_platform.masking.matcher import Matcher
 from prefect_platform.server.db.tables import WorkloadRow
 from prefect_platform.server.services import launch_specs, workloads
-from prefect_platform.server.services.log_masks import Came, Stream
+from prefect_platform.server.services.log_masks import Came, Known, Stream
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.logs import Mark
 
@@ -44,28 +44,25 @@ async def append(
         return await _Append(parts, workload_id, source, stream).put(matcher, offset, data, marks)
 
 
-async def known_secrets(parts: Parts, workload_id: str) -> frozenset[str]:
+async def _matcher(parts: Parts, workload_id: str) -> Matcher | None:
+    known = await _known(parts, workload_id)
+    return await known.matcher() if known is not None else None
+
+
+async def _known(parts: Parts, workload_id: str) -> Known | None:
     """The values that this workload was given, as far as this process can know them.
 
-    Where they cannot be read a log goes on without: the launcher has masked it.
+    Where they cannot be read a log goes on without, and they are read again later: the launcher has
+    masked it.
     """
     always = launch_specs.credentials(parts.config.orchestrator)
     try:
-        return (await parts.log_masks.of(workload_id, always)).values
+        return await parts.log_masks.of(workload_id, always, parts.clock.uptime())
     except PlatformError as error:
-        logger.warning("The log of workload %s is not looked at for its secrets: %s", workload_id, error)
-        parts.log_masks.given(workload_id, always)
-        return frozenset(always)
-
-
-async def _matcher(parts: Parts, workload_id: str) -> Matcher | None:
-    known = parts.log_masks.known(workload_id)
-    if known is None or not known.made:
-        await known_secrets(parts, workload_id)
-        if (known := parts.log_masks.known(workload_id)) is None:
-            return None
-        await asyncio.to_thread(known.make)
-    return known.matcher
+        known = parts.log_masks.known(workload_id)
+        if known is None or known.failures.bit_count() <= 1:
+            logger.warning("The log of workload %s is not looked at for its secrets: %s", workload_id, error)
+        return known
 
 
 class _Append:

@@ -12,10 +12,15 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prefect_platform.masking.matcher import Matcher, matcher
+from prefect_platform.errors import PlatformError
+from prefect_platform.masking.matcher import Matcher, footprint, matcher
 
 KEPT = 200
 """Workloads whose values are kept; those that were silent the longest are read again when they speak."""
+KEPT_BYTES = 256 << 20
+"""What their matchers may take of memory together."""
+AGAIN_SECONDS = 15.0
+"""Values that could not be read are read again with the first append after this long."""
 SecretReader = Callable[[str], Awaitable[Sequence[str]]]
 """The values that a workload was given and that can be read again, by its id. Empty for one without."""
 
@@ -62,36 +67,64 @@ class Known:
     """One workload. `matcher` is made with the first append: many runs never print."""
 
     values: frozenset[str] = field(repr=False)
-    made: bool = False
-    matcher: Matcher | None = None
+    again_at: float | None = None
+    """Uptime from which on to read the values again, where not all of them could be read."""
+    failures: int = 0
+    """How often they could not, one after another."""
     streams: dict[str, Stream] = field(default_factory=dict)
+    _matcher: Matcher | None = None
+    _made: bool = False
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-    def make(self) -> None:
-        """Build the matcher. Of the values alone: it is shared by all sources."""
-        if not self.made:
-            self.matcher, self.made = matcher(self.values, large=False), True
+    def __post_init__(self) -> None:
+        self.bytes = footprint(self.values)
+        """About what its matcher takes."""
+
+    async def matcher(self) -> Matcher | None:
+        """The matcher, made once, in a thread. Of the values alone: it is shared by all sources."""
+        async with self._making:
+            if not self._made:
+                self._matcher = await asyncio.to_thread(matcher, self.values, large=False)
+                self._made = True
+        return self._matcher
 
 
 class LogMasks:
-    """By workload, the ones heard of last."""
+    """By workload, the ones heard of last, as far as there is room for them."""
 
-    def __init__(self, read: SecretReader = nothing) -> None:
+    def __init__(self, read: SecretReader = nothing, most_bytes: int = KEPT_BYTES) -> None:
         self.read = read
+        self._most_bytes = most_bytes
         self._known: OrderedDict[str, Known] = OrderedDict()
 
     def given(self, workload_id: str, values: Iterable[str]) -> None:
         """A workload gets these values, beside those that it got before and may still have."""
-        known = self._known.get(workload_id) or Known(frozenset())
-        self._keep(workload_id, Known(known.values.union(values), streams=known.streams))
-
-    async def of(self, workload_id: str, always: Sequence[str]) -> Known:
-        """What is known; `always` are the values that every workload is given."""
         known = self._known.get(workload_id)
         if known is None:
+            self._keep(workload_id, Known(frozenset(values)))
+        elif not known.values.issuperset(values := frozenset(values)):
+            again = known.again_at, known.failures
+            self._keep(workload_id, Known(known.values | values, *again, streams=known.streams))
+
+    async def of(self, workload_id: str, always: Sequence[str], uptime: float) -> Known:
+        """What is known; `always` are the values that every workload is given.
+
+        Raises:
+            PlatformError: the others cannot be read. Until they are read again, a while from `uptime` on,
+                `known` has those that are known without them.
+        """
+        known = self._known.get(workload_id)
+        if known is not None and (known.again_at is None or uptime < known.again_at):
+            self._known.move_to_end(workload_id)
+            return known
+        try:
             values = await self.read(workload_id)
-            known = self._known.get(workload_id) or Known(frozenset([*values, *always]))
-        self._keep(workload_id, known)
-        return known
+        except PlatformError:
+            self._read_later(workload_id, always, uptime)
+            raise
+        self.given(workload_id, [*values, *always])
+        self._known[workload_id].again_at = None
+        return self._known[workload_id]
 
     def known(self, workload_id: str) -> Known | None:
         if workload_id in self._known:
@@ -102,8 +135,17 @@ class LogMasks:
         """Its log takes nothing more."""
         self._known.pop(workload_id, None)
 
+    def _read_later(self, workload_id: str, always: Sequence[str], uptime: float) -> None:
+        before = self._known.get(workload_id)
+        self.given(workload_id, always)
+        known = self._known[workload_id]
+        if before is None or before.again_at is not None:  # else its claim was answered here meanwhile
+            known.again_at, known.failures = uptime + AGAIN_SECONDS, known.failures + 1
+
     def _keep(self, workload_id: str, known: Known) -> None:
+        """Also one that takes more than there is room for, as the only one: it speaks just now."""
         self._known[workload_id] = known
         self._known.move_to_end(workload_id)
-        while len(self._known) > KEPT:
-            self._known.popitem(last=False)
+        used = sum(one.bytes for one in self._known.values())
+        while len(self._known) > 1 and (len(self._known) > KEPT or used > self._most_bytes):
+            used -= self._known.popitem(last=False)[1].bytes

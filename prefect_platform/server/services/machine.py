@@ -22,14 +22,22 @@ class Machine:
     """Devices that the platform gives to one workload at a time."""
     gpu_problem: str | None = None
     """Why devices that may be there cannot be used."""
+    gpus_known: bool = True
+    """False while the driver does not answer: there may be other devices than these."""
     draining: bool = False
     """The platform is being stopped: it takes nothing new."""
 
     def set(
-        self, cores: float, memory_bytes: int, gpus: Sequence[Gpu] = (), gpu_problem: str | None = None
+        self,
+        cores: float,
+        memory_bytes: int,
+        gpus: Sequence[Gpu] = (),
+        gpu_problem: str | None = None,
+        *,
+        gpus_known: bool = True,
     ) -> None:
         self.known, self.bounded, self.cores, self.memory_bytes = True, True, cores, memory_bytes
-        self.gpus, self.gpu_problem = tuple(gpus), gpu_problem
+        self.gpus, self.gpu_problem, self.gpus_known = tuple(gpus), gpu_problem, gpus_known
 
     def set_unbounded(self) -> None:
         self.known, self.bounded = True, False

@@ -6,7 +6,10 @@ step may be repeated; what was left half-done is repaired by running all of it a
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
@@ -35,7 +38,8 @@ UNCONFIRMED = timedelta(days=1)
 """How long a version may wait for its deployment before it is reaped."""
 
 _TRIES = 5
-"""Two registrations at the same moment: the later one finds what the earlier made."""
+"""Of registrations at the same moment the later one finds what the earlier made."""
+Done = TypeVar("Done")
 
 
 def identity(project: str, flow_name: str, orchestrator_url: str) -> str:
@@ -54,16 +58,17 @@ async def register(
     """
     sizes.check(parts, request.settings)
     git_sources.check(parts, request.code, request.settings)
-    for left in range(_TRIES, 0, -1):
-        try:
-            answer = await _register(parts, caller, project_name, request)
-        except IntegrityError:
-            if left == 1:
-                raise
-        else:
-            break
+    answer = await _again(lambda: _register(parts, caller, project_name, request))
     missing = await bundles.missing(parts, answer.version)
     return answer.model_copy(update={"bundle_missing": missing})
+
+
+async def _again(step: Callable[[], Awaitable[Done]]) -> Done:
+    """Do a step that somebody else may do at the same moment; after that it finds what the other made."""
+    for _ in range(_TRIES - 1):
+        with suppress(IntegrityError):
+            return await step()
+    return await step()
 
 
 async def _register(
@@ -74,6 +79,7 @@ async def _register(
         request = await _with_environment(session, parts, caller, project, request)
         flow, flow_is_new = await _flow(session, parts, caller, project, request.flow_name)
         version, created = await versions.ensure(session, parts, caller, flow, request)
+        await bundles.kept(session, parts, project.id, version.code_digest)
         if created:
             flow.updated_at = parts.clock.now()
         shown = (await flows.rendered(session, [flow]))[0]
@@ -144,6 +150,10 @@ async def confirm(parts: Parts, caller: Caller, version_id: str, request: Confir
             f"The code of version {version_id} has not been uploaded: run register again, which uploads what "
             "is missing."
         )
+    return await _again(lambda: _confirm(parts, caller, version_id, request))
+
+
+async def _confirm(parts: Parts, caller: Caller, version_id: str, request: ConfirmRequest) -> Flow:
     async with parts.database.session() as session:
         version = await versions.find(session, caller, version_id)
         flow = await flows.find(session, caller, version.flow_id, write=True)

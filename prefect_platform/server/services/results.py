@@ -1,7 +1,7 @@
 """Results of tasks and flows: the bytes that a key stands for in a project, until nobody uses them any more.
 
 A key may be written again, so its bytes are no longer needed some day; the same bytes may stand under
-several keys. A blob is deleted only while nothing else can begin to use it: see `_alone`.
+several keys. A blob is deleted only while nothing else can begin to use it: see `blob_use.alone`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import DigestMismatch, NotFound, Unavailable
 from prefect_platform.server.db.tables import ResultRow
 from prefect_platform.server.services import projects
+from prefect_platform.server.services.blob_use import alone
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.results import StoredResult
@@ -67,7 +67,7 @@ async def put(
 async def _note(parts: Parts, row: ResultRow) -> str | None:
     """Let the key stand for the new bytes. Returns the digest of the old ones."""
     async with parts.database.session() as session:
-        await _alone(session, parts, row.sha256)
+        await alone(session, parts, row.sha256)
         found = await session.get(ResultRow, (row.project_id, row.key), with_for_update=True)
         before = found.sha256 if found is not None else None
         if found is None:
@@ -176,17 +176,6 @@ async def _drop_unused(parts: Parts, digests: Iterable[str | None]) -> None:
     """Delete those blobs that no key stands for."""
     for sha256 in filter(None, digests):
         async with parts.database.session() as session:
-            await _alone(session, parts, sha256)
+            await alone(session, parts, sha256)
             if not await session.scalar(select(exists().where(ResultRow.sha256 == sha256))):
                 await parts.results.delete(sha256)
-
-
-async def _alone(session: AsyncSession, parts: Parts, sha256: str) -> None:
-    """Be the only one, until the session ends, who looks whether a blob is used and acts on it.
-
-    That is why the store is asked inside a session here and nowhere else: between "no key stands for it"
-    and "it is deleted" no key may begin to. On SQLite every writing session is alone already.
-    """
-    if not parts.database.is_sqlite:
-        number = int(sha256[:15], 16)
-        await session.execute(select(func.pg_advisory_xact_lock(number)))

@@ -71,6 +71,9 @@ class FileKeyring:
     def mark(self, data: bytes) -> str:
         return self._look().mark(data)
 
+    def is_mark(self, mark: str, data: bytes) -> bool:
+        return self._look().is_mark(mark, data)
+
     def add_key(self, first: str) -> str:
         try:
             with _locked(self.path):

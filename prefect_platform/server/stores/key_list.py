@@ -13,7 +13,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from prefect_platform.errors import DigestMismatch, Unavailable
-from prefect_platform.server.stores.keyring import KEY_BYTES, Wrapped, key_id
+from prefect_platform.server.stores.keyring import (
+    KEY_BYTES,
+    KEY_ID_CHARACTERS,
+    MARK_CHARACTERS,
+    Wrapped,
+    key_id,
+)
 
 NONCE_BYTES = 12
 
@@ -38,18 +44,26 @@ class KeyList:
         return Wrapped(first, seal(self._keys[first], data_key, context))
 
     def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
-        key = self._keys.get(wrapped.key_id)
-        if key is None:
-            raise Unavailable(
-                f"{self._name} has no key {wrapped.key_id}, under which this is kept (it has "
-                f"{', '.join(self._keys)}): put that key back into it, on any line but the first."
-            )
-        return unseal(key, wrapped.text, context)
+        return unseal(self._key(wrapped.key_id), wrapped.text, context)
 
     def mark(self, data: bytes) -> str:
-        oldest = self._keys[self.ids[-1]]
-        own = hmac.digest(oldest, b"prefect-platform mark", hashlib.sha256)
-        return hmac.digest(own, data, hashlib.sha256).hex()
+        return self._mark(self.ids[0], data)
+
+    def is_mark(self, mark: str, data: bytes) -> bool:
+        return hmac.compare_digest(self._mark(mark[:KEY_ID_CHARACTERS], data).encode(), mark.encode())
+
+    def _mark(self, key_id: str, data: bytes) -> str:
+        own = hmac.digest(self._key(key_id), b"prefect-platform mark", hashlib.sha256)
+        return (key_id + hmac.digest(own, data, hashlib.sha256).hex())[:MARK_CHARACTERS]
+
+    def _key(self, key_id: str) -> bytes:
+        key = self._keys.get(key_id)
+        if key is None:
+            raise Unavailable(
+                f"{self._name} has no key {key_id}, under which this is kept (it has "
+                f"{', '.join(self._keys)}): put that key back into it, on any line but the first."
+            )
+        return key
 
 
 def seal(key: bytes, data: bytes, context: bytes) -> str:

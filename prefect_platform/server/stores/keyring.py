@@ -13,6 +13,9 @@ from typing import Protocol
 
 KEY_BYTES = 32
 """AES-256."""
+KEY_ID_CHARACTERS = 16
+MARK_CHARACTERS = 64
+"""The id of a key, and then 192 bits in hex."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,22 @@ class Keyring(Protocol):
         ...
 
     def mark(self, data: bytes) -> str:
-        """A keyed digest of `data`: equal for equal data, and no help in guessing it without the keys.
+        """A keyed digest of `data`, of MARK_CHARACTERS characters: no help in guessing it without the keys.
 
-        It lasts for as long as the oldest key does.
+        It names the first key, under which it is made. So two marks are not compared with each other:
+        `is_mark` knows one again for as long as the ring has its key, wherever that stands.
+        """
+        ...
+
+    def is_mark(self, mark: str, data: bytes) -> bool:
+        """Whether this is a mark of `data`, made under any key of the ring.
+
+        Raises:
+            Unavailable: the ring lacks the key that it was made under; the message names it.
         """
         ...
 
 
 def key_id(key: bytes) -> str:
     """Names a key without giving anything of it away: keys are random and cannot be guessed."""
-    return hashlib.sha256(b"prefect-platform key id\0" + key).hexdigest()[:16]
+    return hashlib.sha256(b"prefect-platform key id\0" + key).hexdigest()[:KEY_ID_CHARACTERS]

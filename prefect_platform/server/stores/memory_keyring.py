@@ -40,5 +40,8 @@ class MemoryKeyring:
     def mark(self, data: bytes) -> str:
         return self._list().mark(data)
 
+    def is_mark(self, mark: str, data: bytes) -> bool:
+        return self._list().is_mark(mark, data)
+
     def _list(self) -> KeyList:
         return KeyList(self.keys, self.name)

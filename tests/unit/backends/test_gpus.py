@@ -29,7 +29,7 @@ class TestMemory(GpusContract):
         return MemoryGpus(gpus)
 
     def make_broken(self, directory: Path) -> Gpus:
-        return MemoryGpus(problem="The driver does not answer.")
+        return MemoryGpus(problem="The driver does not answer.", known=False)
 
     def make_none(self, directory: Path) -> Gpus:
         return MemoryGpus()
@@ -116,16 +116,17 @@ def test_a_device_that_is_divided_is_left_alone_and_said(tmp_path: Path, machine
     found = NvmlGpus(fake.nvml(tmp_path)).look()
     assert found.gpus == TWO[:1]
     assert "H100 MIG: divided" in str(found.problem)
+    assert found.known, "the driver has answered"
 
 
 @pytest.mark.asyncio
 async def test_the_local_backend_tells_them(tmp_path: Path) -> None:
     assert visible_devices({"CUDA_VISIBLE_DEVICES": "1"}) == "1"
     assert visible_devices({}) is None
-    backend = LocalBackend(tmp_path, gpus=MemoryGpus(TWO, "one more does not answer"))
+    backend = LocalBackend(tmp_path, gpus=MemoryGpus(TWO, "one more does not answer", known=False))
     found = await backend.capacity([])
     assert found is not None
-    assert (found.gpus, found.gpu_problem) == (TWO, "one more does not answer")
+    assert (found.gpus, found.gpu_problem, found.gpus_known) == (TWO, "one more does not answer", False)
     await backend.close()
 
 
@@ -140,6 +141,7 @@ def test_a_look_that_fails_takes_no_device_away(tmp_path: Path, machine: pytest.
     found = gpus.look()
     assert found.gpus == TWO
     assert "mismatch" in str(found.problem)
+    assert not found.known
     machine.delenv("FAKE_NVML_ERROR")
     now[0] += LOOK_SECONDS
     assert (gpus.look().gpus, gpus.look().problem) == (TWO, None)

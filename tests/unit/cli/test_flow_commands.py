@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from prefect_platform.wire.runs import Run
 from tests.unit.cli.scene import Scene
@@ -60,6 +63,41 @@ def test_options_about_the_environment_are_checked_without_repeating_a_value(pla
         assert "geheim" not in done.stderr
     done = platform.type("flow", "register", "x.py:y", "--start-script", "/nowhere.sh")
     assert "'/nowhere.sh' does not exist" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("nowhere.json", '\'nowhere.json\' is no JSON object, such as \'{"type": "event"'),
+        ("x\0y", "no file that can be read"),
+        ("a" * 10_000, "no file that can be read: File name too long"),
+        (".", "Is a directory"),
+        ("{'expect': 1}", "it is no JSON: Expecting property name"),
+        ("[" * 100_000, "it is no JSON: "),
+        ("[1]", "it holds no JSON object"),
+    ],
+)
+def test_a_trigger_that_is_none(platform: Scene, given: str, words: str) -> None:
+    done = platform.type("flow", "register", "x.py:y", "--trigger", given)
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is no JSON: "),
+        (b"\xff", "is no JSON: "),
+        (b'["file.arrived"]', "holds no JSON object"),
+        (b" " * ((1 << 20) + 1), "has more than 1048576 bytes"),
+    ],
+)
+def test_a_file_that_holds_no_triggers(platform: Scene, tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "triggers.json"
+    file.write_bytes(content)
+    done = platform.type("flow", "register", "x.py:y", "--trigger", str(file))
+    assert done.exit_code == 2
+    assert f"{file} {words}" in done.stderr
 
 
 def test_what_there_is_not_is_named_with_what_there_is(platform: Scene) -> None:

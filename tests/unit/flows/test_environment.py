@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from prefect import flow
 
 from prefect_platform.errors import RegistrationError
+from prefect_platform.flows import installed
 from prefect_platform.flows.environment import EnvironmentOptions, capture_environment, check_environment
 from prefect_platform.flows.installed import Installed, repositories
 from prefect_platform.wire.environments import EnvironmentSpec
@@ -209,6 +212,41 @@ def test_the_checkout_with_its_commit_and_whether_it_is_dirty(tmp_path: Path) ->
     assert clean.url == "https://host.example/r.git"
     (tmp_path / "a.py").write_text("2")
     assert repositories(tmp_path)[0].dirty
+
+
+def counting_git(place: Path, monkeypatch: pytest.MonkeyPatch, odd: str = "") -> Path:
+    """A git on PATH that notes each call, and the file that it notes them in."""
+    real, calls = shutil.which("git"), place / "calls"
+    place.mkdir()
+    (place / "git").write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{odd}\nexec {real} "$@"\n')
+    (place / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    return calls
+
+
+def committed(folder: Path) -> str:
+    git(folder, "init")
+    (folder / "a.py").write_text("1")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "x")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_git_is_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = committed(tmp_path)
+    calls = counting_git(tmp_path / "bin", monkeypatch)
+    assert repositories(tmp_path)[0].commit == commit
+    assert len(calls.read_text().splitlines()) == 2
+
+
+def test_a_checkout_that_git_does_not_look_through_counts_as_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = committed(tmp_path)
+    counting_git(tmp_path / "bin", monkeypatch, 'case "$*" in *status*) exec sleep 1000;; esac')
+    monkeypatch.setattr(installed, "_GIT_SECONDS", 0.5)
+    [found] = repositories(tmp_path)
+    assert (found.commit, found.dirty, found.url) == (commit, True, None)
 
 
 def test_nothing_that_a_checkout_configures_is_run(tmp_path: Path) -> None:

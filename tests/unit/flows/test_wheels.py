@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from prefect_platform.distributions import scan
+from prefect_platform.flows import wheels as wheels_module
+from prefect_platform.flows.capture import file_state
 from prefect_platform.flows.capture.captured import Entry
+from prefect_platform.flows.capture.file_state import FileState, state
+from prefect_platform.flows.kept_wheels import KeptWheels
 from prefect_platform.flows.wheels import Wheels, wheels
 from tests.wheels import UV, environment
 
@@ -94,6 +102,88 @@ def test_the_same_content_gives_the_same_bytes_and_another_content_others(tmp_pa
     assert first == again
     (root / "mine.py").write_text("X = 2\n")
     assert made(tmp_path / "site").entries[0].sha256 != first.sha256
+
+
+def states(file: Path, name: str = "a.py") -> dict[str, FileState]:
+    return {name: state(file)}
+
+
+@pytest.fixture
+def settles_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_state, "SETTLED_NS", -1_000_000_000)
+
+
+@pytest.mark.usefixtures("settles_at_once")
+def test_a_wheel_is_made_once_while_no_file_of_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_of: list[set[str]] = []
+
+    def counted(content: Mapping[str, Path | bytes], record: str) -> bytes:
+        made_of.append({name for name in content if ".dist-info" not in name})
+        return zipped(content, record)
+
+    zipped = wheels_module._zipped
+    monkeypatch.setattr(wheels_module, "_zipped", counted)
+    root = tmp_path / "mine"
+    (root / "mine").mkdir(parents=True)
+    (root / "mine" / "__init__.py").write_text("X = 1\n")
+    editable(tmp_path / "site", "mine", root)
+    first = made(tmp_path / "site").entries
+    assert made(tmp_path / "site").entries == first
+    assert len(made_of) == 1
+    (root / "mine" / "__init__.py").write_text("X = 22\n")
+    assert made(tmp_path / "site").entries != first
+    (root / "mine" / "more.py").write_text("")
+    (root / "mine" / "__init__.py").unlink()
+    (root / "mine" / "__init__.py").symlink_to(root / "mine" / "more.py")
+    assert names(made(tmp_path / "site").entries[0]) == {"mine/__init__.py", "mine/more.py"}
+    assert len(made_of) == 3
+
+
+@pytest.mark.usefixtures("settles_at_once")
+def test_a_token_that_is_written_into_a_file_later_is_seen(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    (root / "mine").mkdir(parents=True)
+    (root / "mine" / "__init__.py").write_text("")
+    (root / "mine" / "note.txt").write_text("pp_user_")
+    editable(tmp_path / "site", "mine", root)
+    assert "mine/note.txt" in names(made(tmp_path / "site").entries[0])
+    (root / "mine" / "note.txt").write_text("pp_user_" + "x" * 43)
+    assert "mine/note.txt" not in names(made(tmp_path / "site").entries[0])
+
+
+def test_what_was_just_written_is_not_kept(tmp_path: Path) -> None:
+    """A second change within the grain of a file system's clock would not be seen."""
+    file, kept = tmp_path / "a.py", KeptWheels(100)
+    file.write_text("")
+    count = itertools.count()
+    for _ in range(2):
+        entry = kept.wheel("a", states(file), lambda: Entry.of_bytes("a.whl", str(next(count)).encode()))
+    assert entry.content == b"1"
+
+
+@pytest.mark.usefixtures("settles_at_once")
+def test_kept_wheels_are_bounded_by_bytes(tmp_path: Path) -> None:
+    file, kept, made_for = tmp_path / "a.py", KeptWheels(100), []
+    file.write_text("")
+
+    def wheel(name: str, size: int = 40) -> None:
+        def make() -> Entry:
+            made_for.append(name)
+            return Entry.of_bytes("a.whl", bytes(size))
+
+        kept.wheel(name, states(file), make)
+
+    for name in "aba":
+        wheel(name)
+    wheel("c")
+    wheel("a")
+    assert made_for == ["a", "b", "c"]
+    wheel("b")
+    wheel("large", 101)
+    wheel("a")
+    assert made_for == ["a", "b", "c", "b", "large", "a"]
 
 
 def test_what_cannot_travel_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from prefect_platform.launcher.faults import EngineFault
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.report import Promise
 from prefect_platform.wire.launch import FlowRun, GpusAsked, LaunchSpec
+from tests.interrupts import Quiet
 from tests.nvidia import fake
 
 ONE, TWO = fake.gpu(1), fake.gpu(2, "Tesla T4", 15 << 30)
@@ -37,7 +38,7 @@ class Checked:
         self.fault: str | None = None
         self.found: str | None = None
         try:
-            self.found = gpu.check(promises, launch, directory, environment, seconds)
+            self.found = gpu.check(promises, launch, directory, environment, Quiet(), seconds)
         except EngineFault as fault:
             self.fault = str(fault)
         promises.tell()

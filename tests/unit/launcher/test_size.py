@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from prefect_platform.launcher.linux import memory_limit
 from prefect_platform.launcher.promises import Promises
 from prefect_platform.launcher.report import Promise
 from prefect_platform.launcher.size import Bound, judge, look
@@ -55,6 +56,7 @@ def test_a_bare_machine(tmp_path: Path) -> None:
     cores, memory = look(*machine(tmp_path, "0::/\n", {}))
     assert cores == Bound(float(len(os.sched_getaffinity(0))), "its affinity")
     assert memory == Bound(64.0 * GIB, "the machine")
+    assert memory_limit(tmp_path / "proc", tmp_path / "cgroup") is None
 
 
 def test_the_narrowest_cgroup_above_it_counts(tmp_path: Path) -> None:
@@ -65,6 +67,7 @@ def test_the_narrowest_cgroup_above_it_counts(tmp_path: Path) -> None:
     cores, memory = look(*machine(tmp_path, "0::/a/b\n", files))
     assert cores == Bound(0.5, "cgroup /a")
     assert memory == Bound(8.0 * GIB, "cgroup /a")
+    assert memory_limit(tmp_path / "proc", tmp_path / "cgroup") == 8 * GIB
 
 
 def test_version_one_of_cgroups(tmp_path: Path) -> None:

@@ -189,6 +189,51 @@ async def test_a_machine_without_gpus(stage: Scene) -> None:
     )
 
 
+async def steps(stage: Scene, attempt: Attempt) -> list[str | None]:
+    found = await attempts.show(stage.parts, stage.agent, attempt.id)
+    return [step.detail for step in found.workload.steps if step.name == admission.WAITS_FOR_GPUS]
+
+
+async def test_while_the_driver_does_not_answer_who_asks_waits_with_the_reason(stage: Scene) -> None:
+    """As after a restart of the platform in the middle of an update of the driver."""
+    stage.parts.machine.set(4.0, 8 * GIB, [], "The driver does not answer.", gpus_known=False)
+    attempt, sized, plain = (
+        await asks(stage, {"count": 1}),
+        await asks(stage, size="gpu-1"),
+        await asks(stage),
+    )
+    for _ in range(3):
+        await admission.admit(stage.parts)
+    assert [(await given(stage, one))[0] for one in (attempt, sized, plain)] == [
+        "queued",
+        "queued",
+        "provisioning",
+    ]
+    why = "1 GPU asked for, and this machine has no GPU (The driver does not answer.)"
+    assert await steps(stage, attempt) == [why], "told once"
+    stage.parts.machine.set(4.0, 8 * GIB, [], "It still does not.", gpus_known=False)
+    await admission.admit(stage.parts)
+    assert await steps(stage, attempt) == [
+        why,
+        why.replace("The driver does", "It still does").replace("not answer", "not"),
+    ]
+    stage.parts.machine.set(4.0, 8 * GIB, [T])
+    await admission.admit(stage.parts)
+    assert await given(stage, attempt) == ("provisioning", [T.uuid])
+    assert (await attempts.show(stage.parts, stage.agent, sized.id)).status is Status.CRASHED
+
+
+async def test_who_waits_for_a_driver_holds_up_nobody_and_what_is_known_is_given(stage: Scene) -> None:
+    stage.parts.machine.set(4.0, 8 * GIB, [A], "The driver does not answer.", gpus_known=False)
+    two, one = await asks(stage, {"count": 2}), await asks(stage, {"count": 1})
+    await admission.admit(stage.parts)
+    assert await given(stage, two) == ("queued", [])
+    assert await given(stage, one) == ("provisioning", [A.uuid])
+    stage.parts.machine.set(4.0, 8 * GIB, [A])
+    await admission.admit(stage.parts)
+    assert (await given(stage, two))[0] == "crashed"
+
+
 async def test_all_of_the_machine_waits_until_it_is_empty_and_is_what_it_is_then(stage: Scene) -> None:
     before, whole = await asks(stage), await asks(stage, size="machine")
     await admission.admit(stage.parts)

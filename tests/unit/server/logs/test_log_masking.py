@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_platform.errors import Conflict, DigestMismatch, StorageFull, UsageError
-from prefect_platform.masking.matcher import matcher
+from prefect_platform.errors import Conflict, DigestMismatch, StorageFull, Unavailable, UsageError
+from prefect_platform.masking.matcher import Matcher, footprint, matcher
 from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import WorkloadRow
 from prefect_platform.server.services import launches, log_masking, logs, workloads
-from prefect_platform.server.services.log_masks import LogMasks
+from prefect_platform.server.services.log_masks import AGAIN_SECONDS, LogMasks
 from prefect_platform.server.services.logs import Piece
 from prefect_platform.server.stores.logs import Mark
 from prefect_platform.server.stores.memory_logs import MemoryLogs
+from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.logs import LogSource, SealRequest
 from prefect_platform.wire.runs import Status, StepReport
 from tests.server_scene import Scene
@@ -150,6 +152,68 @@ async def test_values_that_cannot_be_read_stop_no_log(stage: Scene, caplog: pyte
 
 
 @pytest.mark.asyncio
+async def test_values_that_could_not_be_read_are_read_again(
+    stage: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One refusal is no reason never to look again: the keyring may be back a moment later."""
+    asked = []
+
+    async def read(workload_id: str) -> Sequence[str]:
+        asked.append(workload_id)
+        if len(asked) < 4:
+            raise Unavailable("The keyring lacks the key.")
+        return [SECRET]
+
+    clock = ManualClock()
+    stage.parts = replace(stage.parts, log_masks=LogMasks(read), clock=clock)
+    found, offset = (await stage.attempt()).workload.id, 0
+    for _ in range(3):
+        offset = await send(stage, found, offset, SECRET.encode())
+        offset = await send(stage, found, offset, SECRET.encode())
+        await clock.advance(AGAIN_SECONDS)
+    assert asked == [found] * 3, "not with every append"
+    assert len(caplog.records) == 2, "told ever more rarely"
+    await send(stage, found, offset, SECRET.encode())
+    assert (await stored(stage, found))[offset:] == STARS
+    await clock.advance(AGAIN_SECONDS)
+    await send(stage, found, offset + len(SECRET), b"more")
+    assert len(asked) == 4, "what is known is not read again"
+
+
+@pytest.mark.asyncio
+async def test_what_a_claim_gave_outlives_a_read_that_failed(stage: Scene) -> None:
+    async def read(workload_id: str) -> Sequence[str]:
+        stage.parts.log_masks.given(workload_id, [SECRET])  # a claim that was answered meanwhile
+        raise Unavailable("The keyring lacks the key.")
+
+    stage.parts = replace(stage.parts, log_masks=LogMasks(read))
+    found = (await stage.attempt()).workload.id
+    await send(stage, found, 0, SECRET.encode())
+    assert await stored(stage, found) == STARS
+    known = stage.parts.log_masks.known(found)
+    assert known is not None
+    assert known.again_at is None
+
+
+@pytest.mark.asyncio
+async def test_a_matcher_is_made_once_for_all_sources(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(values: Iterable[str], *, large: bool = True) -> Matcher | None:
+        made.append(1)
+        return matcher(values, large=large)
+
+    monkeypatch.setattr("prefect_platform.server.services.log_masks.matcher", counted)
+    found = await given_secrets(stage, SECRET)
+    sources = ("flow", "launcher", "environment", "start-script")
+    await asyncio.gather(*(send(stage, found, 0, SECRET.encode(), source) for source in sources))
+    stage.parts.log_masks.given(found, [SECRET])
+    await send(stage, found, len(SECRET), SECRET.encode())
+    assert made == [1]
+    assert [await stored(stage, found, source) for source in sources[1:]] == [STARS] * 3
+
+
+@pytest.mark.asyncio
 async def test_what_is_known_is_in_no_repr(stage: Scene) -> None:
     found = await given_secrets(stage, SECRET)
     await send(stage, found, 0, f"{SECRET} {SECRET[:8]}".encode())
@@ -274,6 +338,18 @@ def test_many_workloads_are_not_kept_for_ever() -> None:
     assert masks.known("wl-999") is not None
     masks.forget("wl-999")
     assert masks.known("wl-999") is None
+
+
+def test_what_matchers_take_of_memory_is_bounded() -> None:
+    masks = LogMasks(most_bytes=footprint([SECRET]) * 10)
+    for n in range(20):
+        masks.given(f"wl-{n}", [SECRET])
+    assert [n for n in range(20) if masks.known(f"wl-{n}")] == list(range(10, 20))
+    masks.given("wl-large", ["x" * len(SECRET) * 8])
+    assert [n for n in range(20) if masks.known(f"wl-{n}")] == [18, 19]
+    masks.given("wl-vast", ["x" * 4096])
+    assert masks.known("wl-vast") is not None, "the one that speaks is kept, whatever it takes"
+    assert masks.known("wl-large") is None
 
 
 @pytest.mark.asyncio

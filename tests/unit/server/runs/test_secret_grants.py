@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from prefect_platform.errors import Conflict, SecretUnavailable
-from prefect_platform.server.db.tables import FlowVersionRow, SecretUseRow, SecretVersionRow, WorkloadRow
-from prefect_platform.server.services import environments, launches, runs, secret_grants, secrets, work
+from prefect_platform.server.db.tables import (
+    FlowVersionRow,
+    SecretUseRow,
+    SecretVersionRow,
+    WorkloadRow,
+)
+from prefect_platform.server.services import (
+    environments,
+    launches,
+    runs,
+    secret_grants,
+    secret_values,
+    secrets,
+    work,
+)
 from prefect_platform.server.services.callers import Caller
+from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire import launch
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.launch import AttachedSecret, SecretFile
@@ -164,3 +179,56 @@ async def test_the_secret_of_a_repository_is_given_alone_and_noted(stage: Scene)
     async with stage.parts.database.session() as session:
         with pytest.raises(SecretUnavailable, match="git-token"):
             await secret_grants.give_one(session, stage.parts, row, "git-token")
+
+
+async def kept(stage: Scene) -> list[int]:
+    async with stage.parts.database.reader() as session:
+        return sorted(await session.scalars(select(SecretVersionRow.number)))
+
+
+async def removed(stage: Scene, workload_id: str) -> None:
+    """The end of a workload: its log is sealed, its directory gone."""
+    async with stage.parts.database.session() as session:
+        await session.execute(
+            update(WorkloadRow)
+            .where(WorkloadRow.id == workload_id)
+            .values(removed_at=stage.parts.clock.now())
+        )
+
+
+async def test_replaced_values_are_deleted_once_no_log_needs_them(stage: Scene) -> None:
+    clock = ManualClock()
+    stage.parts = replace(stage.parts, clock=clock)
+    await attach_key(stage)
+    await put(stage, "aws-key", "the second value")
+    attempt, _, spec = await claimed(stage)
+    assert spec.environment["AWS_KEY"] == "the second value"
+    await put(stage, "aws-key", "the third value")
+    assert await secret_values.reap(stage.parts) == 0, "a claim under way may have one of them in hand"
+    await clock.advance(secret_values.REPLACED.total_seconds() + 1)
+    assert await secret_values.reap(stage.parts) == 1
+    assert await kept(stage) == [2, 3]
+    assert await secret_grants.given(stage.parts, attempt.workload.id) == ["the second value"]
+    await removed(stage, attempt.workload.id)
+    assert await secret_values.reap(stage.parts) == 1
+    assert await kept(stage) == [3]
+    assert await secret_values.reap(stage.parts) == 0
+    assert [use.version for use in await ledger(stage, "aws-key")] == [2]
+    assert (await claimed(stage))[2].environment["AWS_KEY"] == "the third value"
+
+
+async def test_another_secret_is_no_reason_to_delete_or_to_keep(stage: Scene) -> None:
+    clock = ManualClock()
+    stage.parts = replace(stage.parts, clock=clock)
+    await attach_key(stage)
+    for n in range(3):
+        await put(stage, "other-key", f"value number {n}")
+    await claimed(stage)
+    await clock.advance(secret_values.REPLACED.total_seconds() + 1)
+    assert await secret_values.reap(stage.parts) == 2
+    assert await kept(stage) == [1, 3]
+
+
+async def attach_key(stage: Scene) -> None:
+    await put(stage, "aws-key", "the first value")
+    await attach(stage, AS_VARIABLE)

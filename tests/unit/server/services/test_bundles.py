@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
-from prefect_platform.errors import Conflict, DigestMismatch, NotFound, TooLarge
+from prefect_platform.errors import Conflict, DigestMismatch, NotFound, TooLarge, Unavailable
 from prefect_platform.server.config import LimitSettings
+from prefect_platform.server.db.tables import BundleRow
 from prefect_platform.server.services import bundles, registration
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.file_blobs import FileBlobs
+from prefect_platform.server.stores.memory_blobs import MemoryBlobs
+from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.tokens import TokenKind
 from tests import server_calls
 
@@ -155,3 +161,89 @@ async def test_source_unpacks_only_so_much(parts: Parts, monkeypatch: pytest.Mon
     monkeypatch.setattr(bundles, "MAX_READ_TOTAL", 2003)
     found = await bundles.source(parts, await server_calls.owner(parts), version_id)
     assert [one.path for one in found] == ["c.txt"]
+
+
+class Deleting(MemoryBlobs):
+    """Its deletes wait for a word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleting, self.go = asyncio.Event(), asyncio.Event()
+
+    async def delete(self, sha256: str) -> None:
+        self.deleting.set()
+        await self.go.wait()
+        await super().delete(sha256)
+
+
+async def put(parts: Parts, digest: str) -> None:
+    owner, sha256 = await server_calls.owner(parts), server_calls.sha256(CODE)
+    await bundles.put(parts, owner, "default", digest, sha256, server_calls.pieces(CODE))
+
+
+async def a_day_later(parts: Parts) -> None:
+    assert isinstance(parts.clock, ManualClock)
+    await parts.clock.advance(bundles.UNUSED.total_seconds() + 1)
+
+
+async def unbacked(parts: Parts) -> int:
+    """Bundles that are noted and not there."""
+    async with parts.database.reader() as session:
+        digests = (await session.scalars(select(BundleRow.sha256))).all()
+    return sum([await parts.blobs.size(sha256) is None for sha256 in digests])
+
+
+@pytest.mark.asyncio
+async def test_an_upload_while_the_same_bytes_are_removed_is_whole_or_refused(parts: Parts) -> None:
+    blobs = Deleting()
+    parts = replace(parts, blobs=blobs)
+    await put(parts, "a" * 64)
+    await a_day_later(parts)
+    reaping = asyncio.create_task(bundles.reap(parts))
+    await blobs.deleting.wait()
+    putting = asyncio.create_task(put(parts, "b" * 64))
+    await asyncio.wait([putting], timeout=0.5)  # it ends, or waits for the sweep
+    blobs.go.set()
+    (refused,) = await asyncio.gather(putting, return_exceptions=True)
+    assert await reaping == 1
+    assert refused is None or isinstance(refused, Unavailable)
+    assert await unbacked(parts) == 0
+    await put(parts, "b" * 64)
+    assert await unbacked(parts) == 0
+
+
+@pytest.mark.asyncio
+async def test_what_is_asked_for_again_is_not_removed(parts: Parts) -> None:
+    await put(parts, "a" * 64)
+    await a_day_later(parts)
+    await put(parts, "a" * 64)
+    assert await bundles.reap(parts) == 0
+    await a_day_later(parts)
+    assert await bundles.reap(parts) == 1
+
+
+@pytest.mark.asyncio
+async def test_sweeps_beside_registrations_leave_no_version_without_its_code(parts: Parts) -> None:
+    """Each registers code whose bundle is unused for long, and might be removed at this moment."""
+    owner = await server_calls.owner(parts)
+    long_ago = parts.clock.now() - 2 * bundles.UNUSED
+
+    async def register(n: int) -> None:
+        digest = f"{n:064x}"
+        wanted = server_calls.registration(flow=f"flow-{n}", digest=digest)
+        await put(parts, digest)
+        async with parts.database.session() as session:
+            await session.execute(
+                update(BundleRow).where(BundleRow.code_digest == digest).values(created_at=long_ago)
+            )
+        while (made := await registration.register(parts, owner, "default", wanted)).bundle_missing:
+            with suppress(Unavailable):
+                await put(parts, digest)
+        assert await received(parts, owner, made.version.id) == CODE
+
+    async def sweep() -> None:
+        for _ in range(4):
+            await bundles.reap(parts)
+
+    await asyncio.gather(*(step for n in range(8) for step in (register(n), sweep())))
+    assert await unbacked(parts) == 0

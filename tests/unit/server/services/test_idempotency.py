@@ -12,6 +12,8 @@ from prefect_platform.server.db.tables import IdempotencyRow
 from prefect_platform.server.services import idempotency
 from prefect_platform.server.services.idempotency import Kept
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.server.stores.key_list import fresh_key
+from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.testing.manual_clock import ManualClock
 
 SECRET = b'{"secret":"pp_user_' + b"x" * 43 + b'"}'
@@ -25,30 +27,30 @@ def clock(parts: Parts) -> ManualClock:
 
 @pytest.mark.asyncio
 async def test_the_repeat_gets_the_first_answer(parts: Parts) -> None:
-    assert await idempotency.begin(parts, "tk", "k", "h") is None
+    assert await idempotency.begin(parts, "tk", "k", b"h") is None
     await idempotency.finish(parts, "tk", "k", 201, b'{"a":1}')
-    assert await idempotency.begin(parts, "tk", "k", "h") == Kept(201, '{"a":1}')
-    assert await idempotency.begin(parts, "another token", "k", "h") is None
+    assert await idempotency.begin(parts, "tk", "k", b"h") == Kept(201, '{"a":1}')
+    assert await idempotency.begin(parts, "another token", "k", b"h") is None
 
 
 @pytest.mark.asyncio
 async def test_an_answer_without_a_body_is_kept(parts: Parts) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     await idempotency.finish(parts, "tk", "k", 204, b"")
-    assert await idempotency.begin(parts, "tk", "k", "h") == Kept(204, None)
+    assert await idempotency.begin(parts, "tk", "k", b"h") == Kept(204, None)
 
 
 @pytest.mark.asyncio
 async def test_another_request_with_the_key_is_refused(parts: Parts) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     with pytest.raises(IdempotencyConflict, match="another request"):
-        await idempotency.begin(parts, "tk", "k", "other")
+        await idempotency.begin(parts, "tk", "k", b"other")
 
 
 @pytest.mark.asyncio
 async def test_the_same_key_at_the_same_moment_passes_once(parts: Parts) -> None:
     found = await asyncio.gather(
-        *(idempotency.begin(parts, "tk", "k", "h") for _ in range(5)), return_exceptions=True
+        *(idempotency.begin(parts, "tk", "k", b"h") for _ in range(5)), return_exceptions=True
     )
     assert found.count(None) == 1
     assert all(one is None or isinstance(one, Conflict) for one in found)
@@ -56,38 +58,38 @@ async def test_the_same_key_at_the_same_moment_passes_once(parts: Parts) -> None
 
 @pytest.mark.asyncio
 async def test_a_first_call_that_died_is_taken_over_after_a_while(parts: Parts, clock: ManualClock) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     with pytest.raises(Conflict, match="still under way"):
-        await idempotency.begin(parts, "tk", "k", "h")
+        await idempotency.begin(parts, "tk", "k", b"h")
     await clock.advance(idempotency.UNDER_WAY.total_seconds())
-    assert await idempotency.begin(parts, "tk", "k", "h") is None
+    assert await idempotency.begin(parts, "tk", "k", b"h") is None
     with pytest.raises(Conflict, match="still under way"):
-        await idempotency.begin(parts, "tk", "k", "h")
+        await idempotency.begin(parts, "tk", "k", b"h")
 
 
 @pytest.mark.asyncio
 async def test_a_restart_frees_what_was_under_way_and_keeps_the_rest(parts: Parts) -> None:
-    await idempotency.begin(parts, "tk", "open", "h")
-    await idempotency.begin(parts, "tk", "done", "h")
+    await idempotency.begin(parts, "tk", "open", b"h")
+    await idempotency.begin(parts, "tk", "done", b"h")
     await idempotency.finish(parts, "tk", "done", 200, b"1")
     await idempotency.forget_interrupted(parts)
-    assert await idempotency.begin(parts, "tk", "open", "h") is None
-    assert await idempotency.begin(parts, "tk", "done", "h") == Kept(200, "1")
+    assert await idempotency.begin(parts, "tk", "open", b"h") is None
+    assert await idempotency.begin(parts, "tk", "done", b"h") == Kept(200, "1")
 
 
 @pytest.mark.asyncio
 async def test_a_call_that_failed_may_be_tried_again(parts: Parts) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     await idempotency.release(parts, "tk", "k")
-    assert await idempotency.begin(parts, "tk", "k", "another") is None
+    assert await idempotency.begin(parts, "tk", "k", b"another") is None
 
 
 @pytest.mark.asyncio
 async def test_a_secret_is_not_stored_and_the_repeat_is_told(parts: Parts) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     await idempotency.finish(parts, "tk", "k", 201, SECRET)
     with pytest.raises(IdempotencyConflict, match="held a secret") as caught:
-        await idempotency.begin(parts, "tk", "k", "h")
+        await idempotency.begin(parts, "tk", "k", b"h")
     assert caught.value.data == {"done": True}
     async with parts.database.reader() as session:
         assert "pp_user_" not in str((await session.scalars(select(IdempotencyRow.body))).all())
@@ -95,19 +97,47 @@ async def test_a_secret_is_not_stored_and_the_repeat_is_told(parts: Parts) -> No
 
 @pytest.mark.asyncio
 async def test_answers_are_kept_a_day(parts: Parts, clock: ManualClock) -> None:
-    await idempotency.begin(parts, "tk", "k", "h")
+    await idempotency.begin(parts, "tk", "k", b"h")
     await idempotency.finish(parts, "tk", "k", 200, b"1")
     await clock.advance(idempotency.KEPT.total_seconds() - 1)
     assert await idempotency.sweep(parts) == 0
-    assert await idempotency.begin(parts, "tk", "k", "h") == Kept(200, "1")
+    assert await idempotency.begin(parts, "tk", "k", b"h") == Kept(200, "1")
     await clock.advance(1)
-    assert await idempotency.begin(parts, "tk", "k", "h") is None
+    assert await idempotency.begin(parts, "tk", "k", b"h") is None
     await clock.advance(idempotency.KEPT.total_seconds() + 1)
     assert await idempotency.sweep(parts) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_repeat_is_known_while_the_keys_are_rotated(parts: Parts) -> None:
+    keyring = parts.keyring
+    assert isinstance(keyring, MemoryKeyring)
+    await idempotency.begin(parts, "tk", "k", b"h")
+    await idempotency.finish(parts, "tk", "k", 200, b"1")
+    keyring.add_key(keyring.key_ids()[0])
+    assert await idempotency.begin(parts, "tk", "k", b"h") == Kept(200, "1")
+    keyring.keys.insert(1, keyring.keys.pop())  # keys between others, and in another order
+    keyring.keys.append(fresh_key())
+    assert await idempotency.begin(parts, "tk", "k", b"h") == Kept(200, "1")
+    with pytest.raises(IdempotencyConflict, match="another request"):
+        await idempotency.begin(parts, "tk", "k", b"other")
+
+
+@pytest.mark.asyncio
+async def test_a_repeat_whose_key_was_taken_from_the_ring_is_told(parts: Parts, clock: ManualClock) -> None:
+    keyring = parts.keyring
+    assert isinstance(keyring, MemoryKeyring)
+    await idempotency.begin(parts, "tk", "k", b"h")
+    await idempotency.finish(parts, "tk", "k", 200, b"1")
+    keyring.keys[:] = [fresh_key()]
+    with pytest.raises(IdempotencyConflict, match="keyring of the platform has no more"):
+        await idempotency.begin(parts, "tk", "k", b"h")
+    await clock.advance(idempotency.KEPT.total_seconds())
+    assert await idempotency.begin(parts, "tk", "k", b"h") is None
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("key", ["", "x" * 129, "a b", "é"])
 async def test_a_key_that_is_none(parts: Parts, key: str) -> None:
     with pytest.raises(UsageError, match="Idempotency-Key"):
-        await idempotency.begin(parts, "tk", key, "h")
+        await idempotency.begin(parts, "tk", key, b"h")

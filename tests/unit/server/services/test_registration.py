@@ -142,6 +142,26 @@ async def test_different_versions_at_the_same_moment_get_different_numbers(parts
 
 
 @pytest.mark.asyncio
+async def test_the_same_confirmation_at_the_same_moment_makes_one_deployment(parts: Parts) -> None:
+    made = await register(parts)
+    await upload(parts)
+    for name in "abcdefgh":
+        await asyncio.gather(*(confirm(parts, made.version.id, name, f"pd-{name}") for _ in range(6)))
+    flow = await confirm(parts, made.version.id, "a", "pd-a")
+    assert sorted(one.name for one in flow.deployments) == list("abcdefgh")
+
+
+@pytest.mark.asyncio
+async def test_two_versions_confirmed_at_the_same_moment_share_one_deployment(parts: Parts) -> None:
+    versions = [(await register(parts, digest=f"{n:064x}")).version.id for n in range(2)]
+    for n in range(2):
+        await upload(parts, f"{n:064x}")
+    await asyncio.gather(*(confirm(parts, one) for one in versions))
+    flow = await confirm(parts, versions[0])
+    assert [one.name for one in flow.deployments] == ["nightly"]
+
+
+@pytest.mark.asyncio
 async def test_strangers_learn_nothing(parts: Parts) -> None:
     made = await register(parts)
     eve, agent = await server_calls.user(parts, "eve"), await server_calls.agent(parts)
