@@ -177,7 +177,8 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
     return [
         ("POST", "/tokens", user, {"label": "x", "kind": "user", "project": "default", "days": 3}),
         ("POST", "/users", user, {"name": "x", "admin": False}),
-        ("POST", "/projects", user, {"name": "x", "orchestrator_url": "http://x"}),
+        ("POST", "/projects", user, {"name": "x", "orchestrator_url": NOBODY, "orchestrator_secret": "x"}),
+        ("PATCH", "/projects/default", user, {"orchestrator_url": NOBODY, "orchestrator_secret": "x"}),
         ("PUT", "/projects/default/members", user, {"user": "x", "role": "member"}),
         ("POST", "/projects/default/flows/register", user, REGISTER),
         (

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -59,6 +60,10 @@ class ProjectRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(63), unique=True)
     orchestrator_url: Mapped[str] = mapped_column(Text)
+    orchestrator_own: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """False: the address is the installation's, and follows its settings."""
+    orchestrator_secret: Mapped[str | None] = mapped_column(String(63))
+    """Name of the project's secret that holds Prefect's key or `user:password`."""
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import NotFound
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, UserRow
-from prefect_platform.server.services import projects
+from prefect_platform.server.services import orchestrators, projects
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
@@ -60,12 +60,13 @@ async def delete(parts: Parts, caller: Caller, flow_id: str) -> None:
     later goes on where this one stopped.
     """
     async with parts.database.reader() as session:
-        await find(session, caller, flow_id)
+        project_id = (await find(session, caller, flow_id)).project_id
         deployments = (
             await session.scalars(select(DeploymentRow).where(DeploymentRow.flow_id == flow_id))
         ).all()
+    orchestrator = await orchestrators.of(parts, project_id) if deployments else parts.orchestrator
     for deployment in deployments:
-        await parts.orchestrator.delete_deployment(deployment.prefect_deployment_id)
+        await orchestrator.delete_deployment(deployment.prefect_deployment_id)
     async with parts.database.session() as session:
         row = await find(session, caller, flow_id)
         await session.execute(

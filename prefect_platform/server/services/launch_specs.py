@@ -17,6 +17,7 @@ from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowVersion
 from prefect_platform.server.services import (
     environments,
     git_sources,
+    orchestrators,
     run_environments,
     run_options,
     secret_grants,
@@ -33,6 +34,8 @@ from prefect_platform.wire.launch import (
     LaunchSpec,
     LogSettings,
 )
+from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
+from prefect_platform.wire.secrets import MASKABLE_CHARACTERS
 from prefect_platform.wire.sizes import GpuRequest
 
 PREFECT_LOG_SECONDS = 0.2
@@ -52,7 +55,9 @@ async def build(
     project = await session.get(ProjectRow, row.project_id)
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
-    orchestrator = parts.config.orchestrator
+    orchestrator = await orchestrators.settings(session, parts, project)
+    if project.orchestrator_secret is not None:  # read already: this writes the ledger
+        await secret_grants.give_one(session, parts, attempt, version, project.orchestrator_secret)
     grant = await secret_grants.give(session, parts, attempt, version)
     mark = settings.environment
     stored = await environments.find(session, row.project_id, mark) if mark else None
@@ -66,7 +71,7 @@ async def build(
         environment={
             **(stored.variables if stored else {}),
             **grant.variables,
-            **environment(parts.config, parts.installation_id, project.name, token),
+            **environment(parts.config, orchestrator, parts.installation_id, project.name, token),
         },
         secrets=[*secrets(orchestrator, token), *grant.values, *git_sources.to_mask(git)],
         flow_run=FlowRun(
@@ -110,15 +115,17 @@ def visible_gpus(row: WorkloadRow, machine: Machine) -> str | None:
     return "-1" if machine.bounded and machine.gpus else None
 
 
-def environment(config: ServerConfig, installation_id: str, project: str, token: str) -> dict[str, str]:
+def environment(
+    config: ServerConfig, orchestrator: OrchestratorSettings, installation_id: str, project: str, token: str
+) -> dict[str, str]:
     """Variables of the engine.
 
     Results are kept by the platform, for every run of the project on any machine. A launcher whose
     interpreter has no way to them takes that variable out: then they stay in a place of the project here.
     """
     found = {
-        "PREFECT_API_URL": config.orchestrator.url,
-        "PREFECT_UI_URL": config.orchestrator.pages,
+        "PREFECT_API_URL": orchestrator.url,
+        "PREFECT_UI_URL": orchestrator.pages,
         "PREFECT_HOME": str(config.data_dir / "prefect-runs"),
         RESULT_STORAGE: f"{RESULTS_BLOCK}/{results_block_name(installation_id, project)}",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(config.data_dir / "results" / project),
@@ -129,10 +136,12 @@ def environment(config: ServerConfig, installation_id: str, project: str, token:
         "PREFECT_PLATFORM_PROJECT": project,
         "PREFECT_PLATFORM_TOKEN": token,
     }
-    if config.orchestrator.auth_string:
-        found["PREFECT_API_AUTH_STRING"] = config.orchestrator.auth_string
-    if config.orchestrator.api_key:
-        found["PREFECT_API_KEY"] = config.orchestrator.api_key
+    if orchestrator.auth_string:
+        found["PREFECT_API_AUTH_STRING"] = orchestrator.auth_string
+    if orchestrator.api_key:
+        found["PREFECT_API_KEY"] = orchestrator.api_key
+    if cloud := cloud_api_url(orchestrator.url):
+        found[CLOUD_SETTING] = cloud
     return found
 
 
@@ -148,6 +157,8 @@ def secrets(orchestrator: OrchestratorSettings, token: str) -> list[str]:
     found = [token]
     if orchestrator.auth_string:
         found += [orchestrator.auth_string, base64.b64encode(orchestrator.auth_string.encode()).decode()]
+        password = orchestrator.auth_string.partition(":")[2]
+        found += [password] if len(password) >= MASKABLE_CHARACTERS else []
     if orchestrator.api_key:
         found.append(orchestrator.api_key)
     return found

@@ -17,7 +17,7 @@ from prefect_platform.masking.automaton import Span
 from prefect_platform.masking.masker import masked
 from prefect_platform.masking.matcher import Matcher
 from prefect_platform.server.db.tables import WorkloadRow
-from prefect_platform.server.services import launch_specs, workloads
+from prefect_platform.server.services import launch_specs, orchestrators, workloads
 from prefect_platform.server.services.log_masks import Came, Stream
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.logs import Mark
@@ -51,6 +51,7 @@ async def known_secrets(parts: Parts, workload_id: str) -> frozenset[str]:
     """
     always = launch_specs.secrets(parts.config.orchestrator, "")
     try:
+        always = launch_specs.secrets(await orchestrators.of_workload(parts, workload_id), "")
         return (await parts.log_masks.of(workload_id, always)).values
     except PlatformError as error:
         logger.warning("The log of workload %s is not looked at for its secrets: %s", workload_id, error)

@@ -19,6 +19,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_the_first_tables.py": "150daa4dc892faf51fe7b460f7f8bc9a97c46c17640b294009501c414734762c",
     "v0002_the_six_promises.py": "110d6fce9e0b2f03c77a707e47395bad9f7adc5e70f390512b3637e3e68ddc0d",
+    "v0007_orchestrators.py": "17558c8c9b348f4369945cdbe5d9d2614c36fb7c37aa19d59cbb58a74da333f8",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

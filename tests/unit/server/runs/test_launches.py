@@ -192,7 +192,7 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
         data_dir=Path("/data"),
         orchestrator=OrchestratorSettings("http://prefect:4200/api", auth_string="admin:secret"),
     )
-    found = launch_specs.environment(config, "in-1", "default", "pp_code_x")
+    found = launch_specs.environment(config, config.orchestrator, "in-1", "default", "pp_code_x")
     assert found["PREFECT_API_URL"] == "http://prefect:4200/api"
     assert found["PREFECT_UI_URL"] == "http://prefect:4200/v2", "the engine prints the run's page below it"
     assert found["PREFECT_API_AUTH_STRING"] == "admin:secret"
@@ -206,6 +206,7 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
         "pp_code_x",
         "admin:secret",
         encoded,
+        "secret",
     }
     cloud = OrchestratorSettings(api_key="pnu_key")
     assert launch_specs.authorization(cloud) == "Bearer pnu_key"
