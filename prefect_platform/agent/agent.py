@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -75,6 +75,8 @@ class PlatformAgent:
         self.problems = Problems()
         self.bell = Bell()
         self.running = Running()
+        self._started_at = datetime.now(UTC)
+        self._agreed_at: datetime | None = None
         self.ready = anyio.Event()
         """Set once the pool is served and Prefect was looked at for the first time."""
 
@@ -86,7 +88,7 @@ class PlatformAgent:
             NotSignedIn, Forbidden: the platform does not accept its token.
         """
         async with open_http() as http:
-            prefect_http = PrefectHttp(http)
+            prefect_http = PrefectHttp(http, self.problems)
             try:
                 await self._serve(PrefectApi(prefect_http), ResultsBlock(prefect_http))
             finally:
@@ -219,6 +221,9 @@ class PlatformAgent:
 
     def _act_on(self, work: Work) -> None:
         self._outbox.take(work.unsettled, work.open)
+        if self._pickup is not None:
+            for attempt in (*work.open, *work.unsettled):
+                self._pickup.latencies.see(attempt)
         for seconds in self.running.now(work):
             if self._pickup is not None:
                 self._pickup.start_up.saw(seconds)
@@ -244,6 +249,7 @@ class PlatformAgent:
                 self._act_on(work)
                 await self._cancellation.sweep(self._pool_name)
                 await adoption.sweep(self._pool_name)
+                self._agreed_at = datetime.now(UTC)
             await anyio.sleep(self._sweep_seconds)
 
     async def _keep_doing(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -279,6 +285,10 @@ class PlatformAgent:
             last_poll_at=pickup.last_poll_at if pickup else None,
             last_pickup_at=pickup.last_pickup_at if pickup else None,
             problem=self.problems.sentence(),
+            problem_since=self.problems.since,
+            started_at=self._started_at,
+            agreed_at=self._agreed_at,
+            **_told(pickup),
         )
 
     @property
@@ -286,3 +296,16 @@ class PlatformAgent:
         """How long ago Prefect was looked at last; None before the first time."""
         pickup = self._pickup
         return None if pickup is None or pickup.last_poll_at is None else pickup.now() - pickup.last_poll_at
+
+
+def _told(pickup: Pickup | None) -> dict[str, Any]:
+    """What the looks have found, once there was one."""
+    if pickup is None or pickup.last_poll_at is None:
+        return {}
+    late = pickup.late
+    return {
+        "late_runs": late.count,
+        "late_since": late.since,
+        "late_reason": late.reason,
+        "latency": pickup.latencies.told(),
+    }

@@ -21,4 +21,4 @@ def all_checks(places: Places, credentials: Credentials) -> Iterator[Check]:
     if signed_in is not None:
         with signed_in as client:
             yield from prefect.checks(client, credentials)
-            yield platform.agents(client)
+            yield from platform.agents(client)

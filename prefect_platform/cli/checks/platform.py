@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from prefect_platform.cli import output
+from prefect_platform.cli import agent_words, output
 from prefect_platform.client.profile import profile_path, readable_by_others
 from prefect_platform.client.settings import Settings, resolve
 from prefect_platform.errors import PlatformError, Unavailable
@@ -14,8 +14,8 @@ from prefect_platform.wire.installation import Check
 
 if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
+    from prefect_platform.wire.agents import Agent
 
-SEEN_SECONDS = 30.0
 CLOCK_SECONDS = 5.0
 
 
@@ -70,21 +70,26 @@ def clock(name: str, theirs: datetime | None) -> Check:
     return Check(name=name, ok=True, detail="agrees with ours")
 
 
-def agents(client: PlatformClient) -> Check:
-    """Whether somebody takes runs in the user's project."""
+def agents(client: PlatformClient) -> Iterator[Check]:
+    """Whether somebody takes runs in the user's project, and what is wrong with each who does."""
     try:
         found = client.agents.list(client.project)
     except PlatformError as error:
-        return Check(name="agent", ok=False, detail=error.message)
-    newest = max(
-        (a for a in found if a.last_seen_at), key=lambda a: a.last_seen_at or a.created_at, default=None
-    )
-    if newest is None or newest.last_seen_at is None:
-        text = f"project {client.project} has had no agent: nothing takes its runs. `up` runs one"
-        return Check(name="agent", ok=False, detail=text)
-    seen = f"{newest.name} was seen {output.ago(newest.last_seen_at)}"
-    if (datetime.now(UTC) - newest.last_seen_at).total_seconds() > SEEN_SECONDS:
-        text = f"{seen}: nothing takes runs. `prefect-platform status` shows whether it runs"
-        return Check(name="agent", ok=False, detail=text)
-    problem = newest.report.problem if newest.report else None
-    return Check(name="agent", ok=problem is None, detail=f"{seen}: {problem}" if problem else seen)
+        yield Check(name="agent", ok=False, detail=error.message)
+        return
+    running = [agent for agent in found if agent_words.alive(agent)]
+    if not running:
+        yield Check(name="agent", ok=False, detail=_nobody(client.project, found))
+    for agent in running:
+        problems = agent_words.stuck(agent)
+        told = "; ".join(problems) or (agent_words.well(agent.report) if agent.report else "seen")
+        yield Check(name="agent", ok=not problems, detail=f"{agent.name}: {told}")
+
+
+def _nobody(project: str, found: Sequence[Agent]) -> str:
+    seen = [agent for agent in found if agent.last_seen_at is not None]
+    if not seen:
+        return f"project {project} has had no agent: nothing takes its runs. `up` runs one"
+    newest = max(seen, key=lambda agent: agent.last_seen_at or agent.created_at)
+    told = "; ".join(agent_words.stuck(newest))
+    return f"{newest.name}: {told}: nothing takes runs. `prefect-platform status` shows whether it runs"

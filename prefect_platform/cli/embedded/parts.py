@@ -13,6 +13,7 @@ from prefect_platform.cli.embedded.settings import UpSettings
 from prefect_platform.client.profile import FILE
 from prefect_platform.errors import UsageError
 from prefect_platform.server.config import PREFIX
+from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
 
 PLATFORM, PREFECT, AGENT = "platform", "prefect", "agent"
 HOST = "127.0.0.1"
@@ -63,6 +64,8 @@ def agent_part(settings: UpSettings, places: Places, prefect_url: str) -> Part:
         FILE: str(places.agent_profile),
         "PYTHONUNBUFFERED": "1",
     }
+    if cloud := cloud_api_url(prefect_url):
+        environment[CLOUD_SETTING] = cloud
     if settings.prefect_auth_string:
         environment["PREFECT_API_AUTH_STRING"] = settings.prefect_auth_string
     if settings.prefect_api_key:

@@ -196,7 +196,9 @@ async def test_it_changes_while_there_are_no_flows(parts: Parts) -> None:
     owner = await server_calls.owner(parts)
     assert (await change(parts, orchestrator_url=THEIRS)).orchestrator_url == THEIRS
     await registration.register(parts, owner, "team", server_calls.registration())
-    with pytest.raises(Conflict, match=r"has flows in Prefect at https://prefect.example/api.*'[^']+'.*Delete"):
+    with pytest.raises(
+        Conflict, match=r"has flows in Prefect at https://prefect.example/api.*'[^']+'.*Delete"
+    ):
         await change(parts, orchestrator_url=None)
     assert (await change(parts, orchestrator_url=THEIRS + "/")).orchestrator_url == THEIRS
     await keep(parts, "pnu_key")
