@@ -30,6 +30,7 @@ from tests import server_calls
 pytestmark = pytest.mark.slow
 
 NOW = "2020-01-01T00:00:00Z"
+NOBODY = "http://127.0.0.1:1/api"
 NAMES = (
     "%00",
     "a%00b",
