@@ -197,7 +197,8 @@ class Played:
         status, body = self.answers.pop(0)
         if status:
             wait = f"Retry-After: {body}\r\n" if status == 429 and body else ""
-            head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body.encode())}\r\nConnection: close\r\n{wait}\r\n"
+            length = len(body.encode())
+            head = f"HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{wait}Connection: close\r\n\r\n"
             writer.write((head + body).encode())
             await writer.drain()
         writer.close()
