@@ -155,6 +155,8 @@ def installation(
         finally:
             agent.send_signal(signal.SIGTERM)
             agent.wait(30)
+            for place in places.values():
+                place.prefect.http.close()
 
 
 @pytest.fixture(params=["locked", "cloud"])
@@ -226,7 +228,7 @@ def test_doctor_and_the_listing_say_that_all_is_well(place: Place) -> None:
 
     until(well, 60, place.command("doctor").stdout)
     listed = place.command("agent", "list").stdout
-    assert "late runs" in listed
+    assert "LATE RUNS" in listed
     assert not [secret for secret in place.secrets if secret in listed]
 
 

@@ -51,10 +51,12 @@ async def of(parts: Parts, project_id: str) -> Orchestrator:
         try:
             access = await _access(session, project)
             found = parts.orchestrators.find(access)
-            wanted = None if found else await settings(session, parts, project)
+            if found is not None:
+                return found
+            wanted = await settings(session, parts, project)
         except SecretUnavailable as error:
             raise OrchestratorUnavailable(error.message) from error
-    return found or await parts.orchestrators.open(access, wanted or OrchestratorSettings())
+    return await parts.orchestrators.open(access, wanted)
 
 
 async def settings(session: AsyncSession, parts: Parts, project: ProjectRow) -> OrchestratorSettings:
