@@ -40,7 +40,7 @@ _NOT_PASSED = {
     "accept-encoding",
     "transfer-encoding",
 }
-_NOT_GIVEN = {"content-length", "content-encoding", "transfer-encoding", "connection"}
+_NOT_GIVEN = {"content-length", "content-encoding", "transfer-encoding", "connection", "date", "server"}
 _UNAUTHORISED, _REFUSED = 401, 1008
 
 

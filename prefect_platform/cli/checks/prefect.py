@@ -79,8 +79,10 @@ def _answers(url: str, answer: requests.Response) -> Check:
 
 def time_of(answer: requests.Response) -> datetime | None:
     """The time that an answer was given at, by the clock of who gave it."""
-    text = answer.headers.get("date")
-    return parsedate_to_datetime(text) if text else None
+    try:
+        return parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError, TypeError):  # not told, or told twice by two that stand in a row
+        return None
 
 
 def _version(answer: requests.Response) -> Check:
