@@ -118,6 +118,18 @@ async def parts(database: Database, tmp_path: Path) -> Parts:
     )
 
 
+PREFECT_AUTH = "ana:open-sesame-4711"
+
+
+@pytest.fixture(scope="session")
+def locked_prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with authentication on: it wants `PREFECT_AUTH`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with shared_prefect_server(shared / "locked-prefect-server", PREFECT_AUTH) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API URL of a real Prefect server, shared by all processes of the session."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -19,7 +19,6 @@ import prefect
 from prefect_platform._version import __version__
 from prefect_platform.agent.adoption import Adoption
 from prefect_platform.agent.cancellation import Cancellation
-from prefect_platform.agent.histogram import Histogram
 from prefect_platform.agent.outbox import Outbox
 from prefect_platform.agent.pickup import Pickup, Pool
 from prefect_platform.agent.platform import Platform
@@ -80,7 +79,6 @@ class PlatformAgent:
         self.running = Running()
         self._started_at = datetime.now(UTC)
         self._agreed_at: datetime | None = None
-        self._start_ups = Histogram()
         self.let_in = anyio.Event()
         """Set once Prefect has taken our credentials and has the pool."""
         self.ready = anyio.Event()
@@ -94,7 +92,7 @@ class PlatformAgent:
             NotSignedIn, Forbidden: the platform does not accept its token.
         """
         async with open_http() as http:
-            prefect_http = PrefectHttp(http)
+            prefect_http = PrefectHttp(http, self.problems)
             try:
                 await self._serve(PrefectApi(prefect_http), ResultsBlock(prefect_http))
             finally:
@@ -229,8 +227,10 @@ class PlatformAgent:
 
     def _act_on(self, work: Work) -> None:
         self._outbox.take(work.unsettled, work.open)
+        if self._pickup is not None:
+            for attempt in (*work.open, *work.unsettled):
+                self._pickup.latencies.see(attempt)
         for seconds in self.running.now(work):
-            self._start_ups.add(seconds)
             if self._pickup is not None:
                 self._pickup.start_up.saw(seconds)
         if work.cancel:
@@ -290,10 +290,11 @@ class PlatformAgent:
             work_pool=self._pool_name,
             started_at=self._started_at,
             last_agreed_at=self._agreed_at,
-            pickup_seconds=self._start_ups.buckets(),
             last_poll_at=pickup.last_poll_at if pickup else None,
             last_pickup_at=pickup.last_pickup_at if pickup else None,
             problem=self.problems.sentence(),
+            problem_since=self.problems.since,
+            **_told(pickup),
         )
 
     @property
@@ -301,3 +302,16 @@ class PlatformAgent:
         """How long ago Prefect was looked at last; None before the first time."""
         pickup = self._pickup
         return None if pickup is None or pickup.last_poll_at is None else pickup.now() - pickup.last_poll_at
+
+
+def _told(pickup: Pickup | None) -> dict[str, Any]:
+    """What the looks have found, once there was one."""
+    if pickup is None or pickup.last_poll_at is None:
+        return {}
+    late = pickup.late
+    return {
+        "late_runs": late.count,
+        "late_since": late.since,
+        "late_reason": late.reason,
+        "pickup_seconds": pickup.latencies.buckets(),
+    }

@@ -19,6 +19,7 @@ import anyio.abc
 
 from prefect_platform.agent.claims import Claim, Judgement, claim, give_back, transition_id
 from prefect_platform.agent.flow_run import FlowRun
+from prefect_platform.agent.latency import Latencies
 from prefect_platform.agent.platform import Platform
 from prefect_platform.agent.prefect_api import PrefectApi, Proposal, Rules
 from prefect_platform.agent.problems import Problems
@@ -35,6 +36,8 @@ _CLAIMS_AT_ONCE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _RULES_SECONDS = 1.0
 """How late a pause or a limit set in Prefect takes effect."""
+_LATE = timedelta(seconds=15)
+"""A run that is due for so long should have been taken."""
 _FOREIGN_PAUSE = 60.0
 """Seconds until a run that is not for this agent is looked at again: its deployment may change."""
 
@@ -55,6 +58,15 @@ class Free:
             if len(taken) < most:
                 taken.append((run, version))
         return taken
+
+
+@dataclass(frozen=True)
+class Late:
+    """Runs that wait longer than they should."""
+
+    count: int
+    since: datetime | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ class Pickup:
         self.start_up = StartUp()
         self.last_poll_at: datetime | None = None
         self.last_pickup_at: datetime | None = None
+        self.late = Late(0)
+        self.latencies = Latencies()
         self.left_some = False
         """Whether the last look left runs that are due: room, or a limit that loosens, is news then."""
         self._known_rules: tuple[float, Rules | None] = (0.0, None)
@@ -127,7 +141,21 @@ class Pickup:
         room = free.runs or free.children
         taken = await self._take(fresh, rules, free) if fresh and room and not rules.paused else 0
         self.left_some = taken < len(fresh)
+        self.late = await self._late(fresh, rules, bool(room), now)
         self.last_poll_at = self._clock()
+
+    async def _late(self, fresh: list[FlowRun], rules: Rules, room: bool, now: datetime) -> Late:
+        """Those of `fresh` that should have been taken by now, are this agent's, and were not."""
+        left = [run for run in fresh if run.id not in self.slots and run.due and now - run.due > _LATE]
+        ours = [run for run, _ in await self._ours(left, anyio.current_time())] if left else []
+        if not ours:
+            return Late(0)
+        reason = "a queue is paused in Prefect, or a concurrency limit is reached"
+        if rules.paused:
+            reason = "the work pool is paused in Prefect"
+        elif not room:
+            reason = "the platform has no room for them, or does not answer"
+        return Late(len(ours), min(run.due for run in ours if run.due), reason)
 
     async def _rules(self) -> Rules:
         """The pool's rules, at most `_RULES_SECONDS` old."""
@@ -174,6 +202,7 @@ class Pickup:
         taken = free.share(wanted)
         for run, version in taken:
             self.slots.hold(run.id)
+            self.latencies.found(run.id, self._clock())
             self._tasks.start_soon(self._claim, run, version)
         return len(taken) + len(offered) - len(wanted)
 

@@ -18,6 +18,7 @@ import anyio
 import httpx
 from prefect.settings import get_current_settings
 
+from prefect_platform.agent.problems import Problems
 from prefect_platform.errors import (
     Conflict,
     InternalError,
@@ -26,12 +27,17 @@ from prefect_platform.errors import (
     PlatformError,
     foreign,
 )
+from prefect_platform.wire.retry_after import Told
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSES = (0.05, 0.15, 0.4, 1.0)
 """Seconds before each repetition; after the last one the caller decides."""
+_LONGEST_WAIT_SECONDS = 60.0
+"""Of one call, for as long as Prefect asks callers to wait (429)."""
+_PASSING = frozenset({408, 425, 429})
 _TIMEOUT = httpx.Timeout(70.0, connect=3.0)
 """Longer than the 60 s for which a server on SQLite waits for a lock: see `PrefectHttp`."""
+_LIMIT = "limit"
 _DRAIN_SECONDS = 2.0
 _KEEP_SECONDS = 3.0
 """Shorter than the 5 s after which Prefect's server closes an idle connection."""
@@ -87,8 +93,11 @@ class PrefectHttp:
     event loop waits with it, and nobody is answered for a minute.
     """
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, problems: Problems | None = None) -> None:
+        """`problems` hears of every time that Prefect asks to wait."""
         self._http = http
+        self._problems = problems or Problems()
+        self._told = Told()
         self._csrf: dict[str, str] = {}
         self._csrf_client = str(uuid.uuid4())
         self._sent: set[asyncio.Task[httpx.Response]] = set()
@@ -127,17 +136,37 @@ class PrefectHttp:
     async def _answered(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         content = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json", **self._csrf}
-        for pause in (*_PAUSES, None):
+        left = iter((*_PAUSES, None))
+        patience = _LONGEST_WAIT_SECONDS
+        while True:
+            patience = await self._wait_as_told(patience)
             try:
                 response = await self._send(method, path, content=content, headers=headers)
             except httpx.TransportError as error:
-                if pause is None:
+                if (pause := next(left)) is None:
                     raise self._silence(error) from error
             else:
-                if pause is None or response.status_code not in _AGAIN:
+                if self._told.hear(response.status_code, response.headers.get("retry-after")):
+                    continue
+                self._problems.close(_LIMIT)
+                if response.status_code not in _AGAIN or (pause := next(left)) is None:
                     return response
-            await anyio.sleep(pause or 0)
-        raise AssertionError("the last round returns or raises")
+            await anyio.sleep(pause)
+
+    async def _wait_as_told(self, patience: float) -> float:
+        """Wait for as long as Prefect asked; what is left of `patience` seconds.
+
+        Raises:
+            OrchestratorUnavailable: it asks for longer.
+        """
+        while wait := self._told.remaining:
+            sentence = f"Prefect at {self.address} answers 429 and asks to be left alone for {wait:.0f} s."
+            self._problems.open(_LIMIT, sentence)
+            if wait > patience:
+                raise OrchestratorUnavailable(sentence)
+            patience -= wait
+            await anyio.sleep(wait)
+        return patience
 
     async def _renew_csrf(self) -> None:
         response = await self._answered("GET", f"/csrf-token?client={self._csrf_client}", None)
@@ -159,11 +188,12 @@ class PrefectHttp:
         what = f"Prefect at {self.address} answered {status} to {method} {path}: {foreign(response.text)}"
         if status in (401, 403):
             return OrchestratorUnavailable(
-                f"Prefect at {self.address} does not accept our credentials ({status}). "
-                "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
+                f"Prefect at {self.address} answers {status}: it does not accept our key. Check "
+                "PREFECT_API_AUTH_STRING or PREFECT_API_KEY of this agent, or the secret that it is given."
             )
         if status == 404:
             return NotFound(what)
         if status == 409:
             return Conflict(what)
-        return OrchestratorUnavailable(what) if status >= 500 else InternalError(what)
+        passing = status >= 500 or status in _PASSING
+        return OrchestratorUnavailable(what) if passing else InternalError(what)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from prefect_platform.errors import PlatformError
 
@@ -18,19 +19,32 @@ _MENTION = 120.0
 class Problems:
     """What is wrong now. A subject is `platform`, `prefect`, or the like."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._open: dict[str, str] = {}
+        self._since: dict[str, datetime] = {}
+        self._now = now
         self._remark: tuple[str, float] | None = None
         self._clock = clock
 
     def open(self, subject: str, sentence: str) -> None:
         if subject not in self._open:
             log.warning("%s", sentence)
+            self._since[subject] = self._now()
         self._open[subject] = sentence
 
     def close(self, subject: str) -> None:
         if self._open.pop(subject, None) is not None:
+            del self._since[subject]
             log.info("The trouble with %s is over.", subject)
+
+    @property
+    def since(self) -> datetime | None:
+        """When the oldest thing that is wrong began; None if nothing is."""
+        return min(self._since.values(), default=None)
 
     def remark(self, sentence: str) -> None:
         """Something wrong with one flow run; it is shown for two minutes."""

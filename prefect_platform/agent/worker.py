@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("prefect_platform.agent")
 
-_WAITED_OUT = frozenset({401, 403, 408, 429})
-"""Refusals that somebody may take back: a key that is to be renewed, a limit on calls."""
+
+_PASSING = frozenset({401, 403, 408, 425, 429})
+"""A key may be set right at Prefect, and the report says what is wrong: no reason to end."""
 
 
 class PlatformJobConfiguration(BaseJobConfiguration):
@@ -106,7 +107,7 @@ class PlatformWorker(BaseWorker[PlatformJobConfiguration, BaseVariables, Platfor
         except httpx.TransportError as error:
             log.warning("No heartbeat: Prefect does not answer (%s).", error or type(error).__name__)
         except httpx.HTTPStatusError as error:
-            if error.response.status_code not in _WAITED_OUT and error.response.status_code < 500:
+            if error.response.status_code < 500 and error.response.status_code not in _PASSING:
                 raise
             log.warning("No heartbeat: Prefect answers %s.", error.response.status_code)
 

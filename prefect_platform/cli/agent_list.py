@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from prefect_platform.cli.connection import connected, json_option, project_option
+
+if TYPE_CHECKING:
+    from prefect_platform.wire.agents import Agent
+    from prefect_platform.wire.resources import Resource
 
 
 @click.command()
@@ -11,7 +17,6 @@ from prefect_platform.cli.connection import connected, json_option, project_opti
 def command(project: str | None, as_json: bool) -> None:
     """The agents of a project: those that the platform keeps, and those that people run by hand."""
     from prefect_platform.cli import output
-    from prefect_platform.cli.standing import agent_row
     from prefect_platform.wire.resources import ResourceKind
 
     with connected(project) as client:
@@ -20,10 +25,25 @@ def command(project: str | None, as_json: bool) -> None:
     if as_json:
         print(output.as_json([{**dict(one), "resource": kept.get(one.name)} for one in found]))
         return
-    rows = [
-        (*agent_row(a, kept.get(a.name))[:3], kept[a.name].state.restarts or None if a.name in kept else None,
-         a.report and a.report.version, agent_row(a, kept.get(a.name))[3])
-        for a in found
-    ]  # fmt: skip
-    header = ("name", "state", "seen", "restarts", "version", "problem")
+    rows = [_row(one, kept.get(one.name)) for one in found]
+    header = ("name", "state", "seen", "picked up", "late runs", "restarts", "version", "problem")
     print(output.table(header, rows, nothing=f"No agents in {client.project}."))
+
+
+def _row(agent: Agent, kept: Resource | None) -> tuple[object, ...]:
+    from prefect_platform.cli import agent_words, output
+    from prefect_platform.cli.standing import agent_row
+
+    name, state, seen, problem = agent_row(agent, kept)
+    report = agent.report
+    stuck = "; ".join(agent_words.stuck(agent)) if state == "running" else ""
+    return (
+        name,
+        state,
+        seen,
+        output.ago(report.last_pickup_at) if report and report.last_pickup_at else None,
+        report.late_runs or None if report else None,
+        kept.state.restarts or None if kept else None,
+        report.version if report else None,
+        stuck or problem,
+    )

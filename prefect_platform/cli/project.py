@@ -12,7 +12,9 @@ from prefect_platform.cli.commands import Commands
     lazy={
         "list": ("project_list", "The projects you are a member of."),
         "create": ("project_create", "Make a project; you become its owner."),
+        "set": ("project_set", "Change the Prefect that a project talks to, or its key."),
+        "show": ("project_show", "One project, with the Prefect that it talks to."),
     },
 )
 def command() -> None:
-    """List and create projects."""
+    """List, make and change projects."""

@@ -24,10 +24,13 @@ from prefect_platform.errors import (
     foreign,
 )
 from prefect_platform.flows.settings import PrefectSettings
+from prefect_platform.wire.retry_after import Told
 
 _TRIES = 5
 _FIRST_PAUSE = 0.1
 _PASSING = {408, 429, 502, 503, 504}
+_LONGEST_WAIT = 60.0
+"""Seconds that one call waits because Prefect asks for it (429)."""
 _TIMEOUT = httpx.Timeout(connect=5.0, read=20.0, write=20.0, pool=5.0)
 
 
@@ -47,6 +50,7 @@ class PrefectApi:
             transport=transport,
         )
         self._csrf = False
+        self._told = Told()
 
     def __enter__(self) -> Self:
         return self
@@ -99,17 +103,22 @@ class PrefectApi:
             ) from None
 
     def _answered(self, method: str, path: str, body: Any, *, again: bool) -> httpx.Response:
-        pause, why = _FIRST_PAUSE, ""
-        for attempt in range(_TRIES):
+        pause, why, attempt, patience = _FIRST_PAUSE, "", 0, _LONGEST_WAIT
+        while attempt < _TRIES:
             if attempt:
                 time.sleep(pause)
                 pause *= 2
+            patience = self._wait_as_told(patience)
+            attempt += 1
             try:
                 response = self._http.request(method, self.url + path, json=body)
             except httpx.HTTPError as error:
                 why = type(error).__name__
                 if not again and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                     break
+                continue
+            if self._told.hear(response.status_code, response.headers.get("retry-after")):
+                attempt = 0
                 continue
             if response.status_code not in _PASSING:
                 return response
@@ -119,6 +128,22 @@ class PrefectApi:
             "the "
             "project's address with `prefect-platform status`, then register again: the same call repairs it."
         )
+
+    def _wait_as_told(self, patience: float) -> float:
+        """Wait for as long as Prefect asked; what is left of `patience` seconds.
+
+        Raises:
+            OrchestratorUnavailable: it asks for longer.
+        """
+        while wait := self._told.remaining:
+            if wait > patience:
+                raise OrchestratorUnavailable(
+                    f"Prefect at {self.url} answers 429 and asks to be left alone for {wait:.0f} s. Register "
+                    "again after that: the same call goes on where this one stopped."
+                )
+            patience -= wait
+            time.sleep(wait)
+        return patience
 
     def _take_csrf_token(self) -> None:
         client = str(uuid.uuid4())

@@ -56,6 +56,7 @@ from prefect_platform.wire.flows import (
     VersionSettings,
     VersionStatus,
 )
+from prefect_platform.wire.orchestrators import pages
 from prefect_platform.wire.projects import Project
 
 _LARGE = 50 << 20
@@ -278,7 +279,7 @@ class _Call:
             deployment_name=self.options.name,
             project=project.name,
             version=answer.version.number,
-            url=f"{_ui(project)}/v2/deployments/deployment/{applied.deployment_id}",
+            url=f"{_pages(project)}/deployments/deployment/{applied.deployment_id}",
             flow_id=answer.flow.id,
             version_id=answer.version.id,
             deployment_id=applied.deployment_id,
@@ -327,8 +328,8 @@ def _address(url: str) -> str:
     return f"{host}:{parts.port}{parts.path}"
 
 
-def _ui(project: Project) -> str:
-    return (project.orchestrator_ui_url or project.orchestrator_url.removesuffix("/api")).rstrip("/")
+def _pages(project: Project) -> str:
+    return pages(project.orchestrator_url, project.orchestrator_ui_url)
 
 
 def _shown(schedule: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from prefect_platform.errors import UsageError
+from prefect_platform.wire import orchestrators
 from prefect_platform.wire.git import LOOPBACK
 
 PREFIX = "PREFECT_PLATFORM_"
@@ -26,7 +27,10 @@ RESULTS_DIRECTORY = "stored-results"
 
 @dataclass(frozen=True)
 class OrchestratorSettings:
-    """The Prefect API that the `default` project talks to, and how runs reach it."""
+    """One Prefect API, and how the platform and its runs sign in there.
+
+    Those of the configuration serve the projects that name no other.
+    """
 
     url: str = "http://127.0.0.1:4200/api"
     ui_url: str | None = None
@@ -38,12 +42,12 @@ class OrchestratorSettings:
 
     @property
     def home(self) -> str:
-        return self.ui_url or self.url.removesuffix("/api")
+        return orchestrators.home(self.url, self.ui_url)
 
     @property
     def pages(self) -> str:
         """What stands before `/runs/flow-run/<id>` in the address of a run's page."""
-        return f"{self.home}/v2"
+        return orchestrators.pages(self.url, self.ui_url)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,11 @@ PAUSE_SECONDS = 0.1
 class Prefect:
     """One Prefect API. Without `keep_alive` each call has its own connection: some servers get killed."""
 
-    def __init__(self, url: str, *, keep_alive: bool = True) -> None:
+    def __init__(self, url: str, *, keep_alive: bool = True, auth_string: str | None = None) -> None:
+        user, _, password = (auth_string or "").partition(":")
+        auth = httpx.BasicAuth(user, password) if auth_string else None
         limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=url + "/", timeout=30, limits=limits)
+        self.http = httpx.Client(base_url=url + "/", timeout=30, limits=limits, auth=auth)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON, or None for an empty one.

@@ -22,25 +22,27 @@ from pathlib import Path
 
 START_SECONDS = 90.0
 GUARD_SECONDS = 0.5
+_AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 
 
 @contextmanager
-def shared_prefect_server(directory: Path) -> Iterator[str]:
-    """The API URL of a Prefect server that lives as long as somebody uses `directory`."""
+def shared_prefect_server(directory: Path, auth_string: str | None = None) -> Iterator[str]:
+    """The API URL of a Prefect server that lives as long as somebody uses `directory`. With `auth_string`
+    (`user:password`) it lets nobody else in."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "users.lock").open("w") as users, (directory / "start.lock").open("w") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
         state = directory / "server.json"
         if not state.exists():
-            _start_guardian(directory)
+            _start_guardian(directory, auth_string)
         fcntl.flock(starting, fcntl.LOCK_UN)
         url = json.loads(state.read_text(encoding="utf-8"))["url"]
         _wait(f"{url}/health", directory)
         yield url
 
 
-def _start_guardian(directory: Path) -> None:
+def _start_guardian(directory: Path, auth_string: str | None) -> None:
     port = free_port()
     with (directory / "guardian.log").open("wb") as log:
         subprocess.Popen(
@@ -49,6 +51,7 @@ def _start_guardian(directory: Path) -> None:
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **({_AUTH: auth_string} if auth_string else {})},
         )
     state = {"url": f"http://127.0.0.1:{port}/api"}
     (directory / "server.json").write_text(json.dumps(state), encoding="utf-8")
@@ -97,7 +100,8 @@ def _guard(directory: Path, port: int) -> None:
             *(sys.executable, "-m", "prefect_platform.agent.prefect_server", "server", "start"),
             *("--host", "127.0.0.1", "--port", str(port), "--no-ui"),
         ],
-        env=environment(directory / "home", port),
+        env=environment(directory / "home", port)
+        | ({_AUTH: os.environ[_AUTH]} if _AUTH in os.environ else {}),
         stdin=subprocess.DEVNULL,
     )
     with (directory / "users.lock").open("w") as users:

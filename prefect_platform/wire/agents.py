@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, When
@@ -21,7 +23,7 @@ class LatencyBucket(Request):
 
 
 class AgentReport(Request):
-    """What an agent tells of itself every few seconds."""
+    """What an agent tells of itself every few seconds. Agents of older versions tell less."""
 
     version: Label
     prefect_version: Label
@@ -31,11 +33,18 @@ class AgentReport(Request):
     last_agreed_at: When | None = None
     """When it last compared everything that is open with Prefect, and put right what differed."""
     pickup_seconds: list[LatencyBucket] = Field(default=[], max_length=50)
-    """From picking a run up to its running, of every start since its process began."""
+    """From the look that found a run to its engine, of every start since its process began."""
     last_poll_at: When | None = None
     last_pickup_at: When | None = None
     problem: str | None = Field(default=None, max_length=1024)
-    """Why it cannot take work at the moment, in one sentence."""
+    """Why it cannot take work at the moment, in a few sentences."""
+    problem_since: When | None = None
+    """When the oldest thing that is wrong began."""
+    late_runs: Annotated[int, Field(ge=0, le=1 << 31)] | None = None
+    """Runs that this agent should have taken by now and has not; None before its first look."""
+    late_since: When | None = None
+    """When the first of them was due."""
+    late_reason: Label | None = None
 
 
 class Agent(Answer):

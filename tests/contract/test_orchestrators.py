@@ -17,6 +17,7 @@ from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
+from prefect_platform.testing.cloud_gateway import CloudGateway, cloud_gateway
 from prefect_platform.testing.orchestrator_contract import OrchestratorContract, Stage
 from prefect_platform.testing.prefect_calls import Prefect
 
@@ -139,6 +140,41 @@ class TestPrefect(OrchestratorContract):
         assert set(await stage.orchestrator.read_runs(asked)) == {made.flow_run_id}
 
 
+class CloudStage(PrefectStage):
+    """The orchestrator comes through the gateway, the test does not."""
+
+    def __init__(self, url: str, gateway: CloudGateway) -> None:
+        super().__init__(url)
+        self.orchestrator = PrefectOrchestrator(OrchestratorSettings(gateway.url, api_key=gateway.key))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+class TestCloud(OrchestratorContract):
+    @pytest_asyncio.fixture
+    async def stage(self, prefect_server: str) -> AsyncIterator[CloudStage]:
+        with cloud_gateway(prefect_server) as gateway:
+            stage = CloudStage(prefect_server, gateway)
+            yield stage
+            await stage.aclose()
+            assert gateway.refused == 0
+
+    @pytest.mark.asyncio
+    async def test_cloud_tells_no_version_and_a_key_is_looked_at(self, prefect_server: str) -> None:
+        with cloud_gateway(prefect_server) as gateway:
+            for key, told in (
+                (gateway.key, "Prefect Cloud"),
+                ("pnu_wrong", r"refuses our credentials \(401\)"),
+            ):
+                prefect = PrefectOrchestrator(OrchestratorSettings(gateway.url, api_key=key))
+                if key == gateway.key:
+                    assert await prefect.check() == told
+                else:
+                    with pytest.raises(OrchestratorUnavailable, match=told):
+                        await prefect.check()
+                await prefect.aclose()
+
+
 # Faults, from a Prefect that a test plays
 
 
@@ -161,7 +197,9 @@ class Played:
         self.asked.append(head + (await reader.readexactly(length)).decode())
         status, body = self.answers.pop(0)
         if status:
-            head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body.encode())}\r\nConnection: close\r\n\r\n"
+            wait = f"Retry-After: {body}\r\n" if status == 429 and body else ""
+            length = len(body.encode())
+            head = f"HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{wait}Connection: close\r\n\r\n"
             writer.write((head + body).encode())
             await writer.drain()
         writer.close()
@@ -214,6 +252,24 @@ async def test_what_is_not_an_answer_is_unavailable_with_the_next_step(
             await prefect.list_schedules("d-1")
     assert "Nothing was lost" in caught.value.message
     assert "http://127.0.0.1:" in caught.value.message
+
+
+@pytest.mark.asyncio
+async def test_it_waits_as_long_as_it_is_told_however_often() -> None:
+    async with playing(*[(429, "0.01")] * 9, (200, "[]")) as (played, prefect):
+        assert await prefect.list_schedules("d-1") == []
+    assert len(played.asked) == 10
+
+
+@pytest.mark.asyncio
+async def test_it_does_not_wait_for_an_hour_and_lets_nobody_ask_meanwhile() -> None:
+    async with playing((429, "3600")) as (played, prefect):
+        for _ in range(3):
+            with pytest.raises(OrchestratorUnavailable, match="left alone for 3600 s"):
+                await prefect.list_schedules("d-1")
+            with pytest.raises(OrchestratorUnavailable, match="left alone for 3600 s"):
+                await prefect.check()
+    assert len(played.asked) == 1
 
 
 @pytest.mark.asyncio

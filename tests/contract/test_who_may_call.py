@@ -24,6 +24,7 @@ POST   /users                                       U
 GET    /projects                                    U
 POST   /projects                                    U
 GET    /projects/{project}                          UA
+PATCH  /projects/{project}                          U
 PUT    /projects/{project}/members                  U
 POST   /projects/{project}/flows/register           U
 GET    /projects/{project}/flows                    U

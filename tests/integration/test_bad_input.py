@@ -30,6 +30,7 @@ from tests import server_calls
 pytestmark = pytest.mark.slow
 
 NOW = "2020-01-01T00:00:00Z"
+NOBODY = "http://127.0.0.1:1/api"
 NAMES = (
     "%00",
     "a%00b",
@@ -106,6 +107,7 @@ def inhabited(server: LiveServer, http: httpx.Client) -> World:
     assert isinstance(orchestrator, MemoryOrchestrator)
     world = World(server, http, "", "", orchestrator.add_deployment("nightly"), "", "", {})
     world.tokens[TokenKind.USER] = server.token
+    world.send("POST", "/api/v1/projects", json={"name": "spare"})
     agent = world.send("POST", "/api/v1/projects/default/agents", json={"name": "first"})
     world.tokens[TokenKind.AGENT] = agent.json()["token"]
     registered = world.send("POST", "/api/v1/projects/default/flows/register", json=REGISTER).json()
@@ -204,7 +206,8 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
     return [
         ("POST", "/tokens", user, {"label": "x", "kind": "user", "project": "default", "days": 3}),
         ("POST", "/users", user, {"name": "x", "admin": False}),
-        ("POST", "/projects", user, {"name": "x", "orchestrator_url": "http://x"}),
+        ("POST", "/projects", user, {"name": "x", "orchestrator_url": NOBODY, "orchestrator_secret": "x"}),
+        ("PATCH", "/projects/spare", user, {"orchestrator_url": NOBODY, "orchestrator_secret": "x"}),
         ("PUT", "/projects/default/members", user, {"user": "x", "role": "member"}),
         ("POST", "/projects/default/flows/register", user, REGISTER),
         (
@@ -382,6 +385,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}
+    sent["PATCH", "/api/v1/projects/default"] = {"orchestrator_secret": "x"}
     for method, path, route in guarded_routes():
         where = path.format_map(ids)
         rest: dict[str, Any] = {"json": sent[method, where]} if (method, where) in sent else {}

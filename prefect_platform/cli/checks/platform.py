@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from prefect_platform.cli import output
+from prefect_platform.cli import agent_words, output
 from prefect_platform.client.profile import profile_path, readable_by_others
 from prefect_platform.client.settings import Settings, resolve
 from prefect_platform.errors import PlatformError, Unavailable
@@ -76,6 +76,7 @@ def clock(name: str, theirs: datetime | None) -> Check:
 
 def agents(client: PlatformClient) -> Generator[Check, None, None]:
     """Whether somebody takes runs in the user's project, and what is stuck."""
+    from prefect_platform.cli import agent_words
     from prefect_platform.wire.resources import ResourceKind
 
     try:
@@ -84,7 +85,13 @@ def agents(client: PlatformClient) -> Generator[Check, None, None]:
     except PlatformError as error:
         yield Check(name="agent", ok=False, detail=error.message)
         return
-    yield _takes_runs(client, found)
+    running = [agent for agent in found if agent_words.alive(agent)]
+    if not running:
+        yield Check(name="agent", ok=False, detail=_nobody(client.project, found))
+    for agent in running:
+        problems = agent_words.stuck(agent)
+        told = "; ".join(problems) or (agent_words.well(agent.report) if agent.report else "seen")
+        yield Check(name="agent", ok=not problems, detail=f"{agent.name}: {told}")
     seen = {agent.name: agent for agent in found}
     for one in kept:
         if evidence := stuck(one, seen.get(one.name), datetime.now(UTC)):
@@ -115,16 +122,10 @@ def stuck(resource: Resource, agent: Agent | None, now: datetime) -> str | None:
     return None
 
 
-def _takes_runs(client: PlatformClient, found: Sequence[Agent]) -> Check:
-    newest = max(
-        (a for a in found if a.last_seen_at), key=lambda a: a.last_seen_at or a.created_at, default=None
-    )
-    if newest is None or newest.last_seen_at is None:
-        text = f"project {client.project} has had no agent: nothing takes its runs. `up` runs one"
-        return Check(name="agent", ok=False, detail=text)
-    seen = f"{newest.name} was seen {output.ago(newest.last_seen_at)}"
-    if (datetime.now(UTC) - newest.last_seen_at).total_seconds() > SEEN_SECONDS:
-        text = f"{seen}: nothing takes runs. `prefect-platform status` shows whether it runs"
-        return Check(name="agent", ok=False, detail=text)
-    problem = newest.report.problem if newest.report else None
-    return Check(name="agent", ok=problem is None, detail=f"{seen}: {problem}" if problem else seen)
+def _nobody(project: str, found: Sequence[Agent]) -> str:
+    seen = [agent for agent in found if agent.last_seen_at is not None]
+    if not seen:
+        return f"project {project} has had no agent: nothing takes its runs. `up` runs one"
+    newest = max(seen, key=lambda agent: agent.last_seen_at or agent.created_at)
+    told = "; ".join(agent_words.stuck(newest))
+    return f"{newest.name}: {told}: nothing takes runs. `prefect-platform status` shows whether it runs"

@@ -62,10 +62,17 @@ class Credentials:
 
     auth_string: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    url: str | None = None
+    """The Prefect that they are for, where the environment says it: they are sent to no other."""
+
+    def belong(self, url: str) -> bool:
+        return self.url is None or urlsplit(self.url).netloc == urlsplit(url).netloc
 
 
 def prefect_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
-    return Credentials(environ.get("PREFECT_API_AUTH_STRING"), environ.get("PREFECT_API_KEY"))
+    return Credentials(
+        environ.get("PREFECT_API_AUTH_STRING"), environ.get("PREFECT_API_KEY"), environ.get("PREFECT_API_URL")
+    )
 
 
 def up_settings(

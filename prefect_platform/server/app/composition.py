@@ -97,6 +97,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
         keyring=keyring,
         catalogue=sizes,
     )
+    opened.push_async_callback(parts.orchestrators.aclose)
     parts.log_masks.read = partial(secret_grants.given, parts)
     opening.serve(parts)
     if database.is_sqlite:

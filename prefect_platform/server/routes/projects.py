@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import projects
+from prefect_platform.server.services import project_changes, projects
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire.base import Page
-from prefect_platform.wire.projects import MemberSet, Project, ProjectCreate
+from prefect_platform.wire.projects import MemberSet, Project, ProjectChange, ProjectCreate
 from prefect_platform.wire.tokens import TokenKind
 
 router = APIRouter(tags=["projects"])
@@ -36,6 +36,12 @@ async def create(request: Request, caller: User, body: ProjectCreate) -> Project
 async def show(request: Request, caller: UserOrAgent, project: str) -> Project:
     """One project, with the Prefect that it talks to."""
     return await projects.show(parts_of(request), caller, project)
+
+
+@router.patch("/projects/{project}")
+async def change(request: Request, caller: User, project: str, body: ProjectChange) -> Project:
+    """Set the Prefect of a project, or the secret that holds its key. An owner's right."""
+    return await project_changes.change(parts_of(request), caller, project, body)
 
 
 @router.put("/projects/{project}/members")

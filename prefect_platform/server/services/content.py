@@ -25,6 +25,7 @@ from prefect_platform.server.services import projects, tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.contents import KnownSession, Upstream, Visit
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.orchestrators import is_loopback
 
 ENTRANCE = "/_platform/enter"
 TICKET_SECONDS = 60
@@ -72,7 +73,7 @@ async def link(session: AsyncSession, parts: Parts, caller: Caller, label: str) 
 def _check_domain(parts: Parts) -> None:
     config = parts.config
     host = (urlsplit(config.url).hostname or "") if config.url else config.host.strip("[]")
-    if config.content_domain.partition(":")[0] == "localhost" and not projects.is_loopback(host):
+    if config.content_domain.partition(":")[0] == "localhost" and not is_loopback(host):
         raise Conflict(
             f"The platform is at {config.public_url}, but resources are served below `localhost`, which is "
             "every visitor's own machine: set PREFECT_PLATFORM_CONTENT_DOMAIN to a wildcard domain."

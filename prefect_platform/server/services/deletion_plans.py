@@ -15,9 +15,10 @@ from prefect_platform.server.db.tables import (
     FlowVersionRow,
     RunRow,
 )
-from prefect_platform.server.services import bundles, deletions, flows, projects, waiting
+from prefect_platform.server.services import bundles, deletions, flows, orchestrators, projects, waiting
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.deletion_steps import schedule_words
+from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.deletions import DeletionPlan, DoomedBundle, DoomedDeployment, OpenRun
 from prefect_platform.wire.environments import EnvironmentSpec
@@ -32,21 +33,21 @@ async def plan(parts: Parts, caller: Caller, flow_id: str) -> DeletionPlan:
         NotFound: there is no such flow.
     """
     async with parts.database.reader() as session:
-        await flows.find(session, caller, flow_id)
+        project_id = (await flows.find(session, caller, flow_id)).project_id
         found = await deletions.open_runs(session, flow_id)
         rows = await session.scalars(
             select(DeploymentRow).where(DeploymentRow.flow_id == flow_id).order_by(DeploymentRow.name)
         )
         held = rows.all()
     await waiting.refresh(parts, found)
-    deployments, problem = await _in_prefect(parts, held)
+    deployments, problem = await _in_prefect(parts, project_id, held)
     async with parts.database.reader() as session:
         flow = await flows.find(session, caller, flow_id)
         return await _plan(session, parts, flow, deployments, problem)
 
 
 async def _in_prefect(
-    parts: Parts, rows: Sequence[DeploymentRow]
+    parts: Parts, project_id: str, rows: Sequence[DeploymentRow]
 ) -> tuple[list[DoomedDeployment], str | None]:
     """The deployments with what hangs on them, and why that is not known."""
     found, problem = [], None
@@ -55,7 +56,8 @@ async def _in_prefect(
         automations: list[str] = []
         if problem is None:
             try:
-                schedules, automations = await _hanging_on(parts, row.prefect_deployment_id)
+                prefect = await orchestrators.of(parts, project_id)
+                schedules, automations = await _hanging_on(prefect, row.prefect_deployment_id)
             except OrchestratorUnavailable as error:
                 problem = error.message
         found.append(
@@ -67,14 +69,12 @@ async def _in_prefect(
     return found, problem
 
 
-async def _hanging_on(parts: Parts, deployment_id: str) -> tuple[list[str], list[str]]:
+async def _hanging_on(prefect: Orchestrator, deployment_id: str) -> tuple[list[str], list[str]]:
     try:
-        schedules = await parts.orchestrator.list_schedules(deployment_id)
+        schedules = await prefect.list_schedules(deployment_id)
     except NotFound:  # deleted in Prefect by hand
         schedules = []
-    return [schedule_words(one) for one in schedules], await parts.orchestrator.list_automations(
-        deployment_id
-    )
+    return [schedule_words(one) for one in schedules], await prefect.list_automations(deployment_id)
 
 
 async def _plan(

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, PlatformError
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, FlowVersionRow, RunRow
-from prefect_platform.server.services import bundles, flows, runs, waiting
+from prefect_platform.server.services import bundles, flows, orchestrators, runs, waiting
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.deletion_steps import Left, Move, Step, next_move, refusal
 from prefect_platform.server.services.parts import Parts
@@ -144,9 +144,10 @@ async def _cancel(parts: Parts, flow_id: str, run_id: str) -> None:
 async def _delete_deployment(parts: Parts, deployment_id: str) -> None:
     async with parts.database.reader() as session:
         row = await session.get(DeploymentRow, deployment_id)
-    if row is None:  # another replica was quicker
+        flow = await session.get(FlowRow, row.flow_id) if row is not None else None
+    if row is None or flow is None:  # another replica was quicker
         return
-    await parts.orchestrator.delete_deployment(row.prefect_deployment_id)
+    await (await orchestrators.of(parts, flow.project_id)).delete_deployment(row.prefect_deployment_id)
     async with parts.database.session() as session:
         await session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))
 

@@ -1,7 +1,7 @@
 """The installation: its id, its first user and project, and the file that hands the first token over.
 
 The first start makes all of it. Later starts check that the handed-over token still opens the door,
-and that the projects talk to the Prefect that the settings name.
+and that the projects without a Prefect of their own talk to the one that the settings name.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ async def _owner(session: AsyncSession, config: ServerConfig, clock: Clock, secr
         installation = InstallationRow(id=secrets.token_hex(5), created_at=clock.now())
         session.add(installation)
         await _first_project(session, config, clock)
-    await session.execute(update(ProjectRow).values(orchestrator_url=config.orchestrator.url))
+    following = update(ProjectRow).where(ProjectRow.orchestrator_own.is_(False))
+    await session.execute(following.values(orchestrator_url=config.orchestrator.url))
     admin = (
         await session.scalars(select(UserRow).where(UserRow.admin).order_by(UserRow.created_at, UserRow.id))
     ).first()

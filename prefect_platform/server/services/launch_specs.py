@@ -34,6 +34,8 @@ from prefect_platform.wire.launch import (
     LaunchSpec,
     LogSettings,
 )
+from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
+from prefect_platform.wire.secrets import MASKABLE_CHARACTERS
 from prefect_platform.wire.sizes import GpuRequest
 
 PREFECT_LOG_SECONDS = 0.2
@@ -136,6 +138,8 @@ def environment(
         found["PREFECT_API_AUTH_STRING"] = orchestrator.auth_string
     if orchestrator.api_key:
         found["PREFECT_API_KEY"] = orchestrator.api_key
+    if cloud := cloud_api_url(orchestrator.url):
+        found[CLOUD_SETTING] = cloud
     return found
 
 
@@ -151,6 +155,8 @@ def credentials(orchestrator: OrchestratorSettings) -> list[str]:
     found = []
     if orchestrator.auth_string:
         found += [orchestrator.auth_string, base64.b64encode(orchestrator.auth_string.encode()).decode()]
+        password = orchestrator.auth_string.partition(":")[2]
+        found += [password] if len(password) >= MASKABLE_CHARACTERS else []
     if orchestrator.api_key:
         found.append(orchestrator.api_key)
     return found

@@ -17,7 +17,7 @@ from prefect_platform.masking.automaton import Span
 from prefect_platform.masking.masker import masked
 from prefect_platform.masking.matcher import Matcher
 from prefect_platform.server.db.tables import WorkloadRow
-from prefect_platform.server.services import launch_specs, workloads
+from prefect_platform.server.services import launch_specs, orchestrators, workloads
 from prefect_platform.server.services.log_masks import Came, Known, Stream
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.logs import Mark
@@ -55,8 +55,8 @@ async def _known(parts: Parts, workload_id: str) -> Known | None:
     Where they cannot be read a log goes on without, and they are read again later: the launcher has
     masked it.
     """
-    always = launch_specs.credentials(parts.config.orchestrator)
     try:
+        always = launch_specs.credentials(await orchestrators.of_workload(parts, workload_id))
         return await parts.log_masks.of(workload_id, always, parts.clock.uptime())
     except PlatformError as error:
         known = parts.log_masks.known(workload_id)

@@ -20,8 +20,8 @@ from prefect_platform.masking.encodings import encoded
 from prefect_platform.masking.masker import MASK, masked
 from prefect_platform.masking.matcher import matcher
 from prefect_platform.names import TOKEN
-from prefect_platform.server.db.tables import SecretRow, SecretUseRow
-from prefect_platform.server.services import launch_specs, secret_values
+from prefect_platform.server.db.tables import ProjectRow, SecretRow, SecretUseRow
+from prefect_platform.server.services import launch_specs, orchestrators, secret_values
 from prefect_platform.server.services.parts import Parts
 
 MAX_LINE = 300
@@ -89,7 +89,9 @@ async def masks(session: AsyncSession, parts: Parts, project_id: str, workload_i
     Raises:
         Unavailable, DigestMismatch: the keyring cannot open one: then nothing can be told safely.
     """
+    project = await session.get_one(ProjectRow, project_id)
     values = set(launch_specs.credentials(parts.config.orchestrator))
+    values.update(launch_specs.credentials(await orchestrators.settings(session, parts, project)))
     values.update(await _newest(session, parts, project_id))
     if workload_id is not None:
         values.update(await _given(session, parts, workload_id))

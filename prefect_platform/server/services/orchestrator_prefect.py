@@ -17,7 +17,8 @@ from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable,
 from prefect_platform.names import nearest
 from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.services.orchestrator import FlowRunState
-from prefect_platform.server.services.projects import is_loopback
+from prefect_platform.wire.orchestrators import cloud_api_url, is_loopback
+from prefect_platform.wire.retry_after import Told
 
 if TYPE_CHECKING:
     import httpx
@@ -29,6 +30,8 @@ PAUSES = (0.1, 0.4, 1.5)
 BUSY = frozenset({429, 502, 503, 504})
 BATCH = 200
 """Most flow runs that Prefect gives at once."""
+LONGEST_WAIT_SECONDS = 12.0
+"""Of one call, for as long as Prefect asks callers to wait (429): whoever called us waits too."""
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
 
@@ -39,10 +42,16 @@ class PrefectOrchestrator:
         self._settings = settings
         self._pauses = pauses
         self._client: httpx.AsyncClient | None = None
+        self._told = Told()
 
     async def check(self) -> str:
         # Whoever asks this asks again: the answer of this moment is wanted, not of a moment later.
         response = await self._send("GET", "/admin/version", None, pauses=())
+        if response.status_code == 404 and cloud_api_url(self._settings.url):
+            # Prefect Cloud tells no version; what only a key opens says as much.
+            path = "/work_pools/filter"
+            self._answer("POST", path, await self._send("POST", path, {"limit": 1}, pauses=()))
+            return "Prefect Cloud"
         return str(self._answer("GET", "/admin/version", response))
 
     async def create_run(
@@ -142,18 +151,35 @@ class PrefectOrchestrator:
     ) -> httpx.Response:
         import httpx  # a platform that talks to nobody yet starts faster and smaller without it
 
-        client = self._client = self._client or self._open()
-        for pause in (*(self._pauses if pauses is None else pauses), None):
+        left = iter((*(self._pauses if pauses is None else pauses), None))
+        patience = LONGEST_WAIT_SECONDS if pauses is None else 0.0
+        while True:
+            patience = await self._wait_as_told(patience)
+            client = self._client = self._client or self._open()
             try:
                 response = await client.request(method, path, json=body)
             except httpx.TransportError as error:
-                if pause is None:
+                if (pause := next(left)) is None:
                     raise self._unavailable(f"does not answer ({type(error).__name__})") from error
             else:
-                if response.status_code not in BUSY or pause is None:
+                if self._told.hear(response.status_code, response.headers.get("retry-after")):
+                    continue
+                if response.status_code not in BUSY or (pause := next(left)) is None:
                     return response
             await asyncio.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+
+    async def _wait_as_told(self, patience: float) -> float:
+        """Wait for as long as Prefect asked; what is left of `patience` seconds.
+
+        Raises:
+            OrchestratorUnavailable: it asks for longer.
+        """
+        while wait := self._told.remaining:
+            if wait > patience:
+                raise self._unavailable(f"answers 429 and asks to be left alone for {wait:.0f} s")
+            patience -= wait
+            await asyncio.sleep(wait)
+        return patience
 
     def _open(self) -> httpx.AsyncClient:
         import httpx
@@ -176,8 +202,8 @@ class PrefectOrchestrator:
         status = response.status_code
         if status in (401, 403):
             raise self._unavailable(
-                "refuses our credentials: set PREFECT_PLATFORM_ORCHESTRATOR_AUTH_STRING or "
-                "PREFECT_PLATFORM_ORCHESTRATOR_API_KEY"
+                f"refuses our credentials ({status}): set PREFECT_PLATFORM_ORCHESTRATOR_AUTH_STRING or "
+                "PREFECT_PLATFORM_ORCHESTRATOR_API_KEY, or the secret of a project with a Prefect of its own"
             )
         if status == 404:
             raise NotFound(f"Prefect at {self._settings.url} does not know {path.strip('/')}.")

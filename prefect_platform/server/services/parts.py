@@ -20,6 +20,7 @@ from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
 from prefect_platform.server.services.notification_sending import Sending
 from prefect_platform.server.services.orchestrator import Orchestrator
+from prefect_platform.server.services.orchestrator_cache import Orchestrators
 from prefect_platform.server.stores.blobs import BlobStore
 from prefect_platform.server.stores.keyring import Keyring
 from prefect_platform.server.stores.logs import LogStore
@@ -102,7 +103,7 @@ class Parts:
     blobs: BlobStore
     logs: LogStore
     orchestrator: Orchestrator
-    """Of the `default` project, and so far of every project."""
+    """The installation's own. That of a project: `services.orchestrators.of`."""
     clock: Clock
     keyring: Keyring
     """What protects secrets in the database."""
@@ -114,6 +115,8 @@ class Parts:
     """By hash of the secret; filled and emptied by `services.tokens` alone."""
     results: BlobStore = field(kw_only=True)
     """Results of tasks and flows, apart from the bundles: neither is ever looked for in the other's place."""
+    orchestrators: Orchestrators = field(default_factory=Orchestrators)
+    """Open connections to Prefects that are not the installation's; kept by `services.orchestrators`."""
     log_activity: LogActivity = field(default_factory=LogActivity)
     """Who watches which log, and what appends need to know; kept by `services.logs`."""
     log_masks: LogMasks = field(default_factory=LogMasks)

@@ -1,15 +1,18 @@
 """Which Prefect an agent and its runs talk to, and what opens it: the one place that knows.
 
-An agent may have a Prefect of its own; all others talk to the installation's.
+An agent may have a Prefect of its own; all others talk to that of their project. Every secret that opens one
+goes into the ledger of the workload that is given it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
-from prefect_platform.server.services import secret_grants
+from prefect_platform.server.db.tables import ProjectRow, ResourceRow, WorkloadRow
+from prefect_platform.server.services import orchestrators, secret_grants
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.agent_spec import AgentSpec
 from prefect_platform.wire.resources import ResourceKind
@@ -21,33 +24,38 @@ async def of_run(
     """What a run is told that this agent has picked up.
 
     Raises:
-        SecretUnavailable: the agent's secret cannot be given to it.
+        SecretUnavailable: the secret that opens it cannot be given to it.
     """
     resource = await session.get(ResourceRow, agent_id) if agent_id else None
     if resource is None or resource.kind != ResourceKind.PREFECT_AGENT:
-        return parts.config.orchestrator
+        return await _of_project(session, parts, row)
     return await of_agent(session, parts, row, AgentSpec.model_validate(resource.spec))
 
 
 async def of_agent(
     session: AsyncSession, parts: Parts, row: WorkloadRow, spec: AgentSpec
 ) -> OrchestratorSettings:
-    """What a workload is told that talks to the Prefect of such an agent. Its secret goes into the ledger.
+    """What a workload is told that talks to the Prefect of such an agent.
 
     Raises:
-        SecretUnavailable: the agent's secret cannot be given to it.
+        SecretUnavailable: the secret that opens it cannot be given to it.
     """
-    ours = parts.config.orchestrator
-    elsewhere = spec.prefect_api_url is not None and spec.prefect_api_url != ours.url
+    project = await session.get_one(ProjectRow, row.project_id)
+    theirs = orchestrators.shown(parts, project)
+    elsewhere = spec.prefect_api_url is not None and spec.prefect_api_url != theirs.url
     if spec.prefect_secret is None and not elsewhere:
-        return ours
-    secret = None
+        return await _of_project(session, parts, row)
+    # What opens the installation's Prefect is sent to no other.
+    found = replace(theirs, auth_string=None, api_key=None)
+    if spec.prefect_api_url is not None and elsewhere:
+        found = OrchestratorSettings(url=spec.prefect_api_url)
     if spec.prefect_secret is not None:
-        secret = (await secret_grants.give_one(session, parts, row, spec.prefect_secret)).strip()
-    by_password = secret is not None and ":" in secret
-    return OrchestratorSettings(
-        url=spec.prefect_api_url or ours.url,
-        ui_url=None if elsewhere else ours.ui_url,
-        auth_string=secret if by_password else None,
-        api_key=None if by_password else secret,
-    )
+        await secret_grants.give_one(session, parts, row, spec.prefect_secret)
+    return await orchestrators.signed_in(session, parts, project, found, spec.prefect_secret)
+
+
+async def _of_project(session: AsyncSession, parts: Parts, row: WorkloadRow) -> OrchestratorSettings:
+    project = await session.get_one(ProjectRow, row.project_id)
+    if project.orchestrator_secret is not None:
+        await secret_grants.give_one(session, parts, row, project.orchestrator_secret)
+    return await orchestrators.settings(session, parts, project)

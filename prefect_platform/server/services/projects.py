@@ -5,7 +5,6 @@ Every service asks `member` or `reachable` before it touches a row that belongs 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -13,13 +12,15 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, Forbidden, NotFound, UsageError
+from prefect_platform.errors import Conflict, Forbidden, NotFound
 from prefect_platform.names import new_id, work_pool_name
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, UserRow
+from prefect_platform.server.services import orchestrators
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.orchestrators import is_loopback
 from prefect_platform.wire.projects import MemberSet, Project, ProjectCreate, Role
 from prefect_platform.wire.tokens import TokenKind
 
@@ -85,26 +86,17 @@ def orchestrator_key(url: str) -> str:
     return "loopback" if is_loopback(host) else f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def create(parts: Parts, caller: Caller, request: ProjectCreate) -> Project:
-    """A project of the caller's own."""
-    ours = parts.config.orchestrator.url
-    if request.orchestrator_url is not None and request.orchestrator_url.rstrip("/") != ours:
-        raise UsageError(
-            f"This platform talks to one Prefect API, {ours}: leave orchestrator_url out, or set up "
-            "another platform."
-        )
+    """A project of the caller's own. What is wrong with its Prefect is told, and stops nothing.
+
+    Raises:
+        UsageError: the address of its Prefect is none, or holds a password.
+    """
+    url, own = orchestrators.chosen(parts, request.orchestrator_url)
     if caller.project_id is not None:
         raise Forbidden("This token is limited to one project and cannot make another.")
-    row = ProjectRow(id=new_id("pr"), name=request.name, orchestrator_url=ours, created_at=parts.clock.now())
+    row = ProjectRow(id=new_id("pr"), name=request.name, orchestrator_url=url, created_at=parts.clock.now())
+    row.orchestrator_own, row.orchestrator_secret = own, request.orchestrator_secret
     try:
         async with parts.database.session() as session:
             session.add(row)
@@ -112,7 +104,8 @@ async def create(parts: Parts, caller: Caller, request: ProjectCreate) -> Projec
             session.add(MemberRow(project_id=row.id, user_id=caller.user_id, role=Role.OWNER.value))
     except IntegrityError as error:
         raise Conflict(f"A project named {request.name!r} exists already: choose another name.") from error
-    return rendered(parts, row, Role.OWNER)
+    notes = await orchestrators.notes(parts, row.id)
+    return rendered(parts, row, Role.OWNER).model_copy(update={"notes": notes})
 
 
 async def show(parts: Parts, caller: Caller, name: str) -> Project:
@@ -171,7 +164,8 @@ def rendered(parts: Parts, row: ProjectRow, role: Role | None) -> Project:
     return Project(
         name=row.name,
         orchestrator_url=row.orchestrator_url,
-        orchestrator_ui_url=parts.config.orchestrator.home,
+        orchestrator_ui_url=orchestrators.shown(parts, row).home,
+        orchestrator_secret=row.orchestrator_secret,
         work_pool=work_pool_name(parts.installation_id),
         role=role,
         created_at=row.created_at,

@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import AttemptRow, DeploymentRow, FlowRow, RunRow, WorkloadRow
-from prefect_platform.server.services import flows, notifications, projects, run_views, waiting, workloads
+from prefect_platform.server.services import (
+    flows,
+    notifications,
+    orchestrators,
+    projects,
+    run_views,
+    waiting,
+    workloads,
+)
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.paging import page
@@ -37,8 +45,9 @@ async def start(
     """
     async with parts.database.reader() as session:
         deployment = await _deployment(session, caller, flow_id, request.deployment_name)
+        project_id = (await session.get_one(FlowRow, flow_id)).project_id
     try:
-        state = await parts.orchestrator.create_run(
+        state = await (await orchestrators.of(parts, project_id)).create_run(
             deployment.prefect_deployment_id,
             request.parameters,
             request.tags,
@@ -179,7 +188,7 @@ async def cancel(parts: Parts, caller: Caller, run_id: str, request: CancelReque
     if over:
         return await show(parts, caller, run_id)
     try:
-        state = await parts.orchestrator.cancel_run(run_id, request.reason)
+        state = await (await orchestrators.of(parts, row.project_id)).cancel_run(run_id, request.reason)
     except NotFound:  # deleted in Prefect: a look finds that out, and nothing is left to be told
         return await show(parts, caller, run_id)
     except OrchestratorUnavailable as error:
@@ -217,7 +226,7 @@ async def end(parts: Parts, run_id: str, by: str, reason: str) -> None:
         await _stop_all(session, run_id, by, reason)
     workloads.tell(parts, project_id)
     try:
-        state = await parts.orchestrator.cancel_run(run_id, reason)
+        state = await (await orchestrators.of(parts, project_id)).cancel_run(run_id, reason)
     except NotFound:
         state = waiting.deleted(run_id)
     except (

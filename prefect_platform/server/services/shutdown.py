@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from prefect_platform.errors import Forbidden, PlatformError
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import workloads
+from prefect_platform.server.services import orchestrators, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import WORKLOADS, Parts
 from prefect_platform.wire.shutdown import ShutdownAnswer, ShutdownRequest
@@ -40,8 +40,8 @@ async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> Sh
     return ShutdownAnswer(cancelled=len(open_runs), still_open=left[0], unsettled=left[1], problems=problems)
 
 
-async def _cancel_all(parts: Parts, caller: Caller) -> list[str]:
-    """Want every open workload ended; the ids of their runs."""
+async def _cancel_all(parts: Parts, caller: Caller) -> list[tuple[str, str]]:
+    """Want every open workload ended; the project and the id of their runs."""
     async with parts.database.session() as session:
         found = await session.execute(
             select(WorkloadRow, AttemptRow.run_id)
@@ -52,7 +52,7 @@ async def _cancel_all(parts: Parts, caller: Caller) -> list[str]:
         runs = []
         for row, run_id in found:
             workloads.ask_to_stop(row, caller.name, REASON)
-            runs.append(run_id)
+            runs.append((row.project_id, run_id))
     parts.wakeups.notify(WORKLOADS)
     return runs
 
@@ -75,18 +75,19 @@ async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None
             await listener.wait(min(remaining, RECHECK_SECONDS))
 
 
-async def _tell_prefect(parts: Parts, run_ids: list[str]) -> list[str]:
-    async def tell(run_id: str) -> str | None:
+async def _tell_prefect(parts: Parts, runs: list[tuple[str, str]]) -> list[str]:
+    async def tell(run: tuple[str, str]) -> str | None:
+        project_id, run_id = run
         try:
             async with asyncio.timeout(TELL_SECONDS):
-                await parts.orchestrator.cancel_run(run_id, REASON)
+                await (await orchestrators.of(parts, project_id)).cancel_run(run_id, REASON)
         except PlatformError as error:
             return f"Prefect was not told that run {run_id} is cancelled: {error.message}"
         except TimeoutError:
             return f"Prefect was not told that run {run_id} is cancelled: no answer in {TELL_SECONDS:g} s."
         return None
 
-    return [problem for problem in await asyncio.gather(*map(tell, run_ids)) if problem]
+    return [problem for problem in await asyncio.gather(*map(tell, runs)) if problem]
 
 
 async def _ended(parts: Parts, deadline: float) -> tuple[int, int]:

@@ -7,6 +7,7 @@ looks at such a run makes the platform look into Prefect.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import OrchestratorUnavailable
 from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
-from prefect_platform.server.services import notifications, settlement
+from prefect_platform.server.services import notifications, orchestrators, settlement
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.run_views import is_over
@@ -29,12 +30,19 @@ DELETED = "Deleted"
 
 async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
     """Ask Prefect for those of these runs that wait there; whether anything has changed."""
-    waiting = {row.id: row.prefect_state for row in rows if not is_over(row) and _waits(row)}
-    if not waiting:
-        return False
+    by_project: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for row in rows:
+        if not is_over(row) and _waits(row):
+            by_project[row.project_id][row.id] = row.prefect_state
+    asked = [_refresh(parts, project_id, waiting) for project_id, waiting in by_project.items()]
+    return any(await asyncio.gather(*asked))
+
+
+async def _refresh(parts: Parts, project_id: str, waiting: dict[str, str | None]) -> bool:
+    """`refresh` for runs of one project, by id, with the state that they were last seen in."""
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            states = await parts.orchestrator.read_runs(list(waiting))
+            states = await (await orchestrators.of(parts, project_id)).read_runs(list(waiting))
     except (TimeoutError, OrchestratorUnavailable):
         return False
     found = {run_id: states.get(run_id) or deleted(run_id) for run_id in waiting}

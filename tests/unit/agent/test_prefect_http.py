@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_A
 
 from prefect_platform.agent.prefect_api import PrefectApi, Proposal
 from prefect_platform.agent.prefect_http import PrefectHttp, open_http
+from prefect_platform.agent.problems import Problems
 from prefect_platform.errors import Conflict, InternalError, NotFound, OrchestratorUnavailable
 
 pytestmark = pytest.mark.asyncio
@@ -58,6 +59,8 @@ async def test_the_http_code_of_a_verdict_says_nothing(code: int) -> None:
         (422, InternalError, "422"),
         (401, OrchestratorUnavailable, "PREFECT_API_AUTH_STRING"),
         (503, OrchestratorUnavailable, "503"),
+        (401, OrchestratorUnavailable, "does not accept our key"),
+        (429, OrchestratorUnavailable, "429"),
     ],
 )
 async def test_a_refusal_is_told_in_our_words(status: int, kind: type[Exception], words: str) -> None:
@@ -116,3 +119,35 @@ async def test_no_address_is_said() -> None:
         pytest.raises(OrchestratorUnavailable, match="PREFECT_API_URL"),
     ):
         open_http()
+
+
+async def test_it_waits_as_long_as_it_is_told_and_says_so() -> None:
+    seen: list[str | None] = []
+    problems = Problems()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        seen.append(problems.sentence())
+        limited = len(seen) < 8
+        return httpx.Response(429, headers={"Retry-After": "0.01"}) if limited else httpx.Response(204)
+
+    http = PrefectHttp(
+        httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://prefect/api"), problems
+    )
+    assert await http.call("GET", "/x") is None
+    assert len(seen) == 8
+    assert "answers 429" in str(seen[1])
+    assert problems.sentence() is None
+
+
+async def test_it_does_not_wait_for_an_hour() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(429, headers={"Retry-After": "3600"})
+
+    http = calls(answer)
+    for _ in range(3):
+        with pytest.raises(OrchestratorUnavailable, match="asks to be left alone for 3600 s"):
+            await http.call("GET", "/x")
+    assert len(seen) == 1, "nothing is sent before that"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from prefect_platform.agent.problems import Problems
@@ -41,3 +43,18 @@ def test_the_same_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
     problems.open("prefect", "Prefect is asleep.")
     problems.open("prefect", "Prefect is still asleep.")
     assert len(caplog.records) == 1
+
+
+def test_it_is_known_since_when() -> None:
+    at = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
+    moments = iter(at)
+    problems = Problems(now=lambda: next(moments))
+    assert problems.since is None
+    problems.open("prefect", "Prefect is asleep.")
+    problems.open("events", "No events.")
+    problems.open("prefect", "Prefect is still asleep.")
+    assert problems.since == at[0]
+    problems.close("prefect")
+    assert problems.since == at[1]
+    problems.close("events")
+    assert problems.since is None

@@ -58,6 +58,32 @@ def test_projects_are_made_and_listed(platform: Scene) -> None:
     assert (wrong.exit_code, "it takes lowercase letters, digits and dashes" in wrong.stderr) == (2, True)
 
 
+def test_a_project_has_a_prefect_of_its_own(platform: Scene) -> None:
+    nobody = "http://127.0.0.1:1/api"
+    made = platform.type("project", "create", "far", "--prefect-api-url", nobody, "--prefect-secret", "key")
+    assert made.exit_code == 0, made.output
+    assert f"Project far talks to {nobody}, with the key in secret key." in made.stdout
+    assert "Note: Project 'far' has no secret 'key'" in made.stdout
+    shown = platform.type("project", "show", "far").stdout
+    assert nobody in shown
+    assert "key" in shown
+    done = platform.type("project", "set", "far", "--no-prefect-secret", "--json")
+    assert json.loads(done.stdout)["orchestrator_secret"] is None
+    assert json.loads(done.stdout)["orchestrator_url"] == nobody
+    assert "does not answer" in json.loads(done.stdout)["notes"][0]
+    back = platform.type("project", "set", "far", "--installation-prefect")
+    assert "Note" not in back.stdout
+    assert nobody not in back.stdout
+    for words in (
+        (),
+        ("--prefect-secret", "x", "--no-prefect-secret"),
+        ("--prefect-api-url", "http://u:pass-word@h/api"),
+    ):
+        wrong = platform.type("project", "set", "far", *words)
+        assert wrong.exit_code == 2, wrong.output
+        assert "pass-word" not in wrong.output
+
+
 def test_agents_are_listed(platform: Scene) -> None:
     assert "No agents in default." in platform.type("agent", "list").stdout
     platform.client.agents.create("default", "local")

@@ -111,3 +111,31 @@ def test_a_key_is_sent_only_to_its_own_host(profile: str | None, sent: bool) -> 
 
     api(answer, PrefectSettings(profile, api_key="key")).get("/x")
     assert ("Authorization" in seen[0].headers) is sent
+
+
+def limited(*waits: str) -> tuple[PrefectApi, list[httpx.Request]]:
+    """Answers 429 with these waits, and then well."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if len(seen) <= len(waits):
+            return httpx.Response(429, headers={"Retry-After": waits[len(seen) - 1]})
+        return httpx.Response(200, json={})
+
+    return api(answer), seen
+
+
+def test_it_waits_as_long_as_it_is_told_however_often() -> None:
+    client, seen = limited(*["0.01"] * 9)
+    assert client.post("/x", {}, again=False) == {}
+    assert len(seen) == 10
+
+
+def test_it_does_not_wait_for_an_hour() -> None:
+    client, seen = limited("3600")
+    with pytest.raises(OrchestratorUnavailable, match=r"429 and asks to be left alone for 3600 s"):
+        client.get("/x")
+    with pytest.raises(OrchestratorUnavailable, match="429"):
+        client.get("/y")
+    assert len(seen) == 1, "nothing is sent before that"

@@ -23,6 +23,7 @@ from prefect_platform.server.services.sizes import Needs
 from prefect_platform.server.services.specs import parsed
 from prefect_platform.wire.agent_spec import AgentSpec
 from prefect_platform.wire.launch import PrivateFile, Program
+from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
 from prefect_platform.wire.tokens import TokenKind
@@ -96,6 +97,7 @@ class Agents:
             ),
             variables={
                 "PREFECT_API_URL": prefect.url,
+                **({CLOUD_SETTING: cloud} if (cloud := cloud_api_url(prefect.url)) else {}),
                 "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",

@@ -19,6 +19,7 @@ from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, Reso
 from prefect_platform.server.services import (
     git_sources,
     jupyter_tokens,
+    orchestrators,
     secret_grants,
     secrets,
     sizes,
@@ -31,6 +32,7 @@ from prefect_platform.server.services.specs import parsed
 from prefect_platform.wire import git
 from prefect_platform.wire.jupyter_spec import GitRepository, JupyterSpec, OnRestart
 from prefect_platform.wire.launch import PrivateFile, Program, Repository, WantedEnvironment
+from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
 from prefect_platform.wire.sizes import GpuRequest
@@ -114,7 +116,7 @@ class JupyterServers:
         return Launch(
             interpreter=_interpreter(spec),
             program=_program(parts, resource, spec, own, profile, repositories),
-            variables={**_prefect(parts), **spec.variables, **grant.variables},
+            variables={**_prefect(parts, project), **spec.variables, **grant.variables},
             secrets=[own, signed_in, *grant.values, *(one.token for one in repositories if one.token)],
             secret_files=grant.files,
             attached=grant.attached,
@@ -246,11 +248,14 @@ def _paths(spec: JupyterSpec) -> dict[str, str]:
     return {**found, "JUPYTERLAB_DIR": str(pages)} if pages.is_dir() else found
 
 
-def _prefect(parts: Parts) -> dict[str, str]:
+def _prefect(parts: Parts, project: ProjectRow) -> dict[str, str]:
     """The project's Prefect. What opens it, if something has to, is the user's to attach as a secret."""
+    prefect = orchestrators.shown(parts, project)
+    cloud = cloud_api_url(prefect.url)
     return {
-        "PREFECT_API_URL": parts.config.orchestrator.url,
-        "PREFECT_UI_URL": parts.config.orchestrator.pages,
+        "PREFECT_API_URL": prefect.url,
+        "PREFECT_UI_URL": prefect.pages,
+        **({CLOUD_SETTING: cloud} if cloud else {}),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",

@@ -26,7 +26,8 @@ FROZEN = {
     "v0004_deleting.py": "5a8f1235129e9722124b0db3586be3d7346b3f6ec507305fafad13bf63f636c0",
     "v0005_usage.py": "afcd8f5985fa8b3955f0a4ac16bcec840f23b3773d43d92bd5bf40b610a35b4b",
     "v0006_notifications.py": "b67f614a56f6c8228e5256914863c093fef89367c1b7e2905d4e9a053c5284c6",
-    "v0008_content.py": "c9fed1ce39d5b339527e9edfecf77b6f6fa1b0c161567005cdc5703936a6f143",
+    "v0007_orchestrators.py": "a2fb17ec62455738714a5ccd2c7d926292bda5c0fcd679d6b2de8a3b4b752b62",
+    "v0008_content.py": "a8a257248b545d9bac7cce18c101389f2f9ee4adc8b9a7ffe76e13e452aa61f4",
     "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
 }
 """SHA-256 of every migration that somebody may have applied."""

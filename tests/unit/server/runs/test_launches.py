@@ -205,6 +205,7 @@ async def test_the_environment_of_a_run(stage: Scene) -> None:
     assert set(launch_specs.credentials(config.orchestrator)) == {
         "admin:secret",
         encoded,
+        "secret",
     }
     cloud = OrchestratorSettings(api_key="pnu_key")
     assert launch_specs.authorization(cloud) == "Bearer pnu_key"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_platform.errors import Conflict, Forbidden, NotFound, UsageError
+from prefect_platform.errors import Conflict, Forbidden, NotFound
 from prefect_platform.server.services import projects
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
@@ -59,10 +59,6 @@ async def test_making_projects(parts: Parts) -> None:
     assert made.work_pool == f"platform-{parts.installation_id}"
     with pytest.raises(Conflict, match="'team' exists already"):
         await projects.create(parts, owner, ProjectCreate(name="team"))
-    with pytest.raises(UsageError, match="talks to one Prefect"):
-        await projects.create(
-            parts, owner, ProjectCreate(name="far", orchestrator_url="https://prefect.example/api")
-        )
 
 
 def test_a_loopback_orchestrator_keeps_its_identity_when_its_port_moves() -> None:
