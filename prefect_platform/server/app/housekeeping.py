@@ -1,5 +1,5 @@
-"""What has to be thrown away now and then: unconfirmed versions, unused bundles, results, old answers, values of
-secrets and notifications, sign-ins that are over, what retention says; and deletions to go on with."""
+"""What has to be thrown away now and then: unconfirmed versions, unused bundles, results, old answers, values
+of secrets, notifications, sign-ins that are over, what retention says; and deletions to go on with."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ class FakePlatform:
         self.flows = self.runs = self
         self.logs = SimpleNamespace(
             follow=lambda _: iter(SimpleNamespace(text=t, source=s) for t, s in self.written),
-            sources=lambda _: [SimpleNamespace(workload_id="w", source=s) for s in ("launcher", "flow")],
+            sources=lambda _: [
+                SimpleNamespace(workload_id="w", source=s, removal="") for s in ("launcher", "flow")
+            ],
             raw=lambda _, source: f"{source} says \xff\n".encode("latin-1"),
         )
 

@@ -67,7 +67,7 @@ async def test_what_the_run_was_given_is_masked_also_after_it_was_replaced(
         secret = (await session.scalars(select(SecretRow).where(SecretRow.name == "canary"))).one()
         session.add(
             SecretUseRow(
-                project_id=secret.project_id, secret_id=secret.id, version=1, attempt_id=attempt.id,
+                project_id=secret.project_id, secret_id=secret.id, version=1, workload_id=attempt.workload.id,
                 at=stage.clock.now(),
             )
         )  # fmt: skip

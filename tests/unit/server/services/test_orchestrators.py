@@ -14,8 +14,9 @@ from prefect_platform.errors import (
     UsageError,
 )
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.db.tables import AttemptRow, ProjectRow
+from prefect_platform.server.db.tables import AttemptRow, FlowRow, ProjectRow
 from prefect_platform.server.services import (
+    deletions,
     flows,
     installation,
     orchestrators,
@@ -206,7 +207,7 @@ async def test_it_changes_while_there_are_no_flows(parts: Parts) -> None:
     shown = await projects.show(parts, owner, "team")
     assert (shown.orchestrator_url, shown.orchestrator_secret) == (THEIRS, "cloud")
     (flow,) = (await flows.listing(parts, owner, "team", None, None, None)).items
-    await flows.delete(parts, owner, flow.id)
+    await deletions.delete_flow(parts, owner, flow.id, cancel_runs=False)
     found = await change(parts, orchestrator_url=None, orchestrator_secret=None)
     assert (found.orchestrator_url, found.orchestrator_secret) == (parts.config.orchestrator.url, None)
     assert await orchestrators.of(parts, project_id) is parts.orchestrator
@@ -254,7 +255,8 @@ async def test_it_stays_while_a_run_is_to_be_settled_there(stage: Scene) -> None
     async with stage.parts.database.session() as session:
         row = await session.get_one(ProjectRow, str(stage.agent.project_id))
         name = row.name
-    await flows.delete(stage.parts, stage.user, stage.flow_id)
+    async with stage.parts.database.session() as session:
+        (await session.get_one(FlowRow, stage.flow_id)).deleted_at = stage.parts.clock.now()
     wanted = ProjectChange(orchestrator_url=THEIRS)
     with pytest.raises(Conflict, match="1 runs that go on or wait to be settled"):
         await project_changes.change(stage.parts, stage.user, name, wanted)
