@@ -19,6 +19,8 @@ setup: .venv/ready ## make .venv from the pinned versions, with compiled bytecod
 	@test -x .venv/tools/bin/uv || python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action ignore \
 	  --target .venv/tools uv==$(UV_VERSION)
 	@.venv/tools/bin/uv pip install --quiet --python $(PY) --compile-bytecode -c constraints.txt -e '.[all]' --group dev
+	@# JupyterLab brings it for a format check that nothing here needs, and it adds a second to every import of Prefect.
+	@.venv/tools/bin/uv pip uninstall --quiet --python $(PY) rfc3987-syntax
 	@touch $@
 
 demo: setup ## a notebook registers a flow, it runs, its log is sealed (ONCE=1: then stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 from collections.abc import Callable
 
@@ -68,6 +67,8 @@ class Readiness:
 
     def _answers(self) -> bool:
         """Any answer that is no error of the program's own counts: it may well ask for a password."""
+        import http.client  # noqa: PLC0415 - only what is launched beside flows pays for it
+
         connection = http.client.HTTPConnection(HOST, self._port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", self._program.ready_path or "/")

@@ -129,12 +129,12 @@ def test_a_wrong_key_is_waited_out_in_words(platform: Embedded) -> None:
             return report.problem if report is not None else None
 
         problem = until(told, 90, "its words")
-        assert "does not accept our credentials (401)" in problem
+        assert "answers 401: it does not accept our key" in problem
         shown = client.agents.get("default", "refused").resource
         assert shown is not None
         assert (shown.state.status, shown.state.restarts) == (ResourceStatus.RUNNING, 0)
         log = command(platform, "agent", "logs", "refused")
-        assert "does not accept our credentials" in log.stdout
+        assert "does not accept our key" in log.stdout
         assert "wrong-password" not in log.stdout
         client.resources.delete("default", AGENT, "refused")
         server.shutdown()

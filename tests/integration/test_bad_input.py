@@ -192,6 +192,7 @@ JUPYTER = {
         "git": [{"url": "https://host.example/x", "ref": "main", "path": "y", "on_restart": "reclone"}],
     },
 }
+RECIPE = {"kind": "jupyter-server", "name": "aws-key", "spec": JUPYTER["spec"], "state": {"a": "b"}}
 NOTIFICATION = {
     "name": "aws-key", "target": "hook", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
     "enabled": True,
@@ -228,6 +229,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/projects/default/resources", user, JUPYTER),
+        ("POST", "/projects/default/recipes", user, {"recipes": [RECIPE], "dry_run": True, "start": False}),
         ("PUT", "/projects/default/resources/jupyter-server/aws-key", user, {"spec": JUPYTER["spec"]}),
         ("POST", "/projects/default/resources/jupyter-server/aws-key/extend", user, {"seconds": 60}),
         ("POST", "/projects/default/resources/jupyter-server/aws-key/open", user, {}),
