@@ -67,7 +67,7 @@ class Readiness:
 
     def _answers(self) -> bool:
         """Any answer that is no error of the program's own counts: it may well ask for a password."""
-        import http.client  # noqa: PLC0415 - only what is launched beside flows pays for it
+        import http.client
 
         connection = http.client.HTTPConnection(HOST, self._port, timeout=ANSWER_SECONDS)
         try:
