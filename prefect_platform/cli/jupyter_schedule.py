@@ -66,8 +66,8 @@ def _register(interpreter: str, notebook: Path, words: Sequence[str]) -> int:
     """Register with the server's own interpreter: its packages are those of the runs."""
     if not Path(interpreter).is_file():
         raise UsageError(
-            f"The interpreter of this server, {interpreter}, is not on this machine: register the notebook in "
-            "the server itself, with register('notebook.ipynb')."
+            f"The interpreter of this server, {interpreter}, is not on this machine: register the notebook "
+            "in the server itself, with register('notebook.ipynb')."
         )
     command = [interpreter, "-m", "prefect_platform", "flow", "register", str(notebook), *words]
     return subprocess.run(command, check=False).returncode

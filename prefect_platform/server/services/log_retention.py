@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def remove(parts: Parts) -> int:
-    """Remove the logs of runs and of starts of resources that ended long enough ago; of how many workloads."""
+    """Remove the logs of runs and of resources' starts that ended long ago; of how many workloads."""
     before = retention.cutoffs(parts.config.retention, parts.clock.now()).logs
     if before is None:
         return 0
