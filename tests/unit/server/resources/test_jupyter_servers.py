@@ -26,6 +26,7 @@ from prefect_platform.server.services import (
     jupyter_tokens,
     launches,
     opening,
+    projects,
     resources,
     secrets,
     tokens,

@@ -294,7 +294,6 @@ async def ledger(stage: Scene) -> list[Any]:
     return (await secrets.uses(stage.parts, stage.user, "default", "aws-key", None, None)).items
 
 
-@pytest.mark.asyncio
 async def start_of(stage: Scene, name: str) -> str:
     """A start of an agent that has ended, with a log."""
     request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name=name, spec={}, start=True)
@@ -310,6 +309,7 @@ async def start_of(stage: Scene, name: str) -> str:
     return workload
 
 
+@pytest.mark.asyncio
 async def test_ended_starts_of_resources_go_but_for_the_last(stage: Scene) -> None:
     first = await start_of(stage, "night")
     await Keeper(stage.parts).round()  # notes the end
@@ -329,6 +329,7 @@ async def test_ended_starts_of_resources_go_but_for_the_last(stage: Scene) -> No
     assert await stage.row(WorkloadRow, str(last)) is not None
 
 
+@pytest.mark.asyncio
 async def test_versions_of_a_deleted_flow_go_with_their_last_run(stage: Scene) -> None:
     await ended(stage)
     await deletions.delete_flow(stage.parts, stage.user, stage.flow_id, cancel_runs=False)
