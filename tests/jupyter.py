@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import websocket
@@ -25,11 +26,16 @@ class Jupyter:
     """One server, asked as the platform's proxy asks."""
 
     url: str
-    token: str
+    token: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"token {self.token}"}
+
+    @property
+    def socket_options(self) -> dict[str, Any]:
+        """What the handshake of a WebSocket says beside the address."""
+        return {"header": [f"{name}: {value}" for name, value in self.headers.items()]}
 
     def get(self, path: str) -> Any:
         return self._call("GET", path)
@@ -61,13 +67,40 @@ class Jupyter:
     def connected(self, kernel_id: str) -> Iterator[Kernel]:
         """A WebSocket to a kernel that is there, as a browser's page has one."""
         address = f"ws{self.url.removeprefix('http')}/api/kernels/{kernel_id}/channels"
-        socket = websocket.create_connection(
-            address, timeout=CELL_SECONDS, header=[f"{name}: {value}" for name, value in self.headers.items()]
-        )
+        socket = websocket.create_connection(address, timeout=CELL_SECONDS, **self.socket_options)
         try:
             yield Kernel(kernel_id, socket)
         finally:
             socket.close()
+
+
+@dataclass
+class Opened(Jupyter):
+    """One server as a browser has it that followed a one-time link: through the platform, with its cookie."""
+
+    host: str = ""
+    cookie: str = ""
+
+    @classmethod
+    def by(cls, link: str) -> Opened:
+        """Follow a link. Its host is one of this machine, which not every resolver knows."""
+        parts = urlsplit(link)
+        url = f"{parts.scheme}://127.0.0.1:{parts.port}"
+        answer = httpx.get(
+            f"{url}{parts.path}?{parts.query}", headers={"Host": parts.netloc}, timeout=30, trust_env=False
+        )
+        assert answer.is_redirect, answer.text
+        ((name, value),) = answer.cookies.items()
+        return cls(url, host=parts.netloc, cookie=f"{name}={value}")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        origin = f"http://{self.host}"
+        return {"Host": self.host, "Cookie": self.cookie, "Origin": origin, "Sec-Fetch-Site": "same-origin"}
+
+    @property
+    def socket_options(self) -> dict[str, Any]:
+        return {"host": self.host, "cookie": self.cookie, "origin": f"http://{self.host}"}
 
 
 @dataclass

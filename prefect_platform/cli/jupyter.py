@@ -17,6 +17,7 @@ from prefect_platform.cli.commands import Commands
         "stop": ("resource_stop", "Stop Jupyter servers, with their grace."),
         "restart": ("resource_restart", "End what runs of them, and start them anew."),
         "extend": ("resource_extend", "Do not stop one for want of work for some time."),
+        "schedule": ("jupyter_schedule", "Register a notebook of a server as a flow."),
         "logs": ("resource_logs", "The log of a server's last start."),
         "delete": ("resource_delete", "Stop a server, and forget it; its files and logs stay."),
     },

@@ -20,4 +20,4 @@ def command(name: str, yes: bool, project: str | None) -> None:
                 f"Stop and delete {one.kind.value} {one.name} ({one.state.status.value})?", abort=True
             )
         client.resources.delete(client.project, one.kind, one.name)
-    print(f"{one.kind.value} {one.name} is stopped and deleted.")
+    print(f"{one.kind.value} {one.name} is being stopped, and then forgotten.")

@@ -142,6 +142,15 @@ def words(request: GpuRequest) -> str:
     return f"{request.count} {noun}" + (f" ({', '.join(found)})" if found else "")
 
 
+def said(request: GpuRequest) -> str:
+    """A request as `parse` takes it, to the byte."""
+    low, high = request.min_memory_bytes, request.max_memory_bytes
+    memory = ""
+    if low is not None or high is not None:
+        memory = f"{'' if low is None else f'{low}B'}..{'' if high is None else f'{high}B'}"
+    return ":".join(part for part in (request.type, memory, str(request.count)) if part)
+
+
 def _memory_words(count: int) -> str:
     return f"{count // 10**9} GB" if count % 10**9 == 0 else shown_bytes(count)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.benchmarks import resources_tables
+from tests.benchmarks import resources_agents, resources_jupyter, resources_proxy, resources_tables
 from tests.benchmarks.measure import Figure, report
 
-PARTS = (resources_tables,)
+PARTS = (resources_tables, resources_proxy, resources_jupyter, resources_agents)
 
 
 def main() -> None:

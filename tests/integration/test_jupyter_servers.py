@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,16 +10,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import nbformat
 import pytest
-import yaml
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.errors import NotFound, Unavailable
 from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.resources import Resource, ResourceKind, ResourceStatus
 from prefect_platform.wire.runs import FINAL, Workload
-from tests.jupyter import Jupyter, token_of
+from tests.jupyter import Jupyter, Opened, token_of
 from tests.wheels import environment as wheels
 from tests.wheels import wheel
 
@@ -108,11 +110,28 @@ def test_a_cell_in_it_registers_a_flow_that_runs(platform: Embedded, client: Pla
     run_id = told.rpartition("run ")[2].split()[0]
     run = until(lambda: (found := client.runs.get(run_id)).status in FINAL and found, 90, "the run to end")
     assert run.status == "succeeded", run.reason
+    assert_scheduled(platform, client)
     log = b"".join(client.logs.pieces(str(one.state.workload_id), "jupyter", 0))
     assert b"Jupyter Server" in log
     assert server.token.encode() not in log
     command(platform, "jupyter", "stop", "lab")
     assert ended(client, "lab").state.reason is None
+
+
+def assert_scheduled(platform: Embedded, client: PlatformClient) -> None:
+    """A notebook of the server is a flow, with what the server has."""
+    cell = {"cell_type": "code", "id": "c", "metadata": {}, "outputs": []}
+    cell["source"] = "import os\nprint('in', os.environ['REGION'])"
+    content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    folder = platform.home / "user" / "jupyter" / "default" / "lab"
+    (folder / "counts.ipynb").write_text(json.dumps(content))
+    command(platform, "jupyter", "schedule", "lab", "counts.ipynb", "--cron", "0 2 1 1 *")
+    flow = client.flows.find("default", "counts")
+    assert flow is not None
+    run_id = client.flows.run(flow.id, RunRequest()).id
+    run = until(lambda: (found := client.runs.get(run_id)).status in FINAL and found, 120, "the notebook")
+    assert run.status == "succeeded", run.reason
+    assert b"in eu" in client.logs.raw(run.attempt_list[-1].workload.id, "flow")
 
 
 def test_its_kernels_live_over_a_killed_platform(platform: Embedded, client: PlatformClient) -> None:
@@ -178,11 +197,20 @@ def test_packages_are_added_to_its_interpreter(
     command(platform, "jupyter", "delete", "--yes", "more")
 
 
-def test_the_example(platform: Embedded, client: PlatformClient) -> None:
-    """The recipe, the server, and the notebook in it, opened as JupyterLab opens one."""
-    recipe = yaml.safe_load((EXAMPLE / "server.yaml").read_text())
-    client.resources.create("default", ResourceKind(recipe["kind"]), "weather", recipe["spec"])
-    server = jupyter(platform, ready(client, "weather"))
+def test_the_example(platform: Embedded, client: PlatformClient, tmp_path: Path) -> None:
+    """The recipe, the server through a one-time link, and the notebook in it, as a browser has them."""
+    recipe = tmp_path / "server.yaml"
+    recipe.write_text((EXAMPLE / "server.yaml").read_text().replace("name: lab", "name: weather"))
+    assert "+ jupyter-server weather  create" in command(
+        platform, "resource", "apply", "-f", str(recipe), "--yes"
+    )
+    ready(client, "weather")
+    link = command(platform, "resource", "open", "--no-browser", "weather").split()[-1]
+    server = Opened.by(link)
+    assert "JupyterLab" in server.page("/lab").text
+    assert httpx.get(
+        f"{server.url}/lab", headers={"Host": server.host}, timeout=30, trust_env=False
+    ).status_code in (401, 403)
     notebook = nbformat.read(EXAMPLE / "from_the_lab.ipynb", as_version=4)
     model = {"type": "notebook", "format": "json", "content": notebook}
     server.put("/api/contents/from_the_lab.ipynb", model)

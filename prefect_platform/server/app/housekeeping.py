@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("logs", log_retention.remove),
     ("runs", retention.forget_runs),
+    ("starts of resources", retention.forget_starts),
     ("unconfirmed versions", registration.reap),
     ("deleted flows' versions", retention.forget_versions),
     ("bundles", bundles.reap),

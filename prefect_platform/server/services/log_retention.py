@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
 from prefect_platform.server.services import logs, retention
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def remove(parts: Parts) -> int:
-    """Remove the logs of runs that ended long enough ago; of how many workloads."""
+    """Remove the logs of runs and of resources' starts that ended long ago; of how many workloads."""
     before = retention.cutoffs(parts.config.retention, parts.clock.now()).logs
     if before is None:
         return 0
@@ -30,15 +30,16 @@ async def remove(parts: Parts) -> int:
 
 
 async def _due(parts: Parts, before: datetime, after: str) -> Sequence[str]:
+    of_run = (RunRow.ended_at < before) & AttemptRow.settled_at.is_not(None)
+    of_resource = WorkloadRow.resource_id.is_not(None) & (WorkloadRow.ended_at < before)
     found = (
         select(WorkloadRow.id)
-        .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
-        .join(RunRow, RunRow.id == AttemptRow.run_id)
+        .outerjoin(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
+        .outerjoin(RunRow, RunRow.id == AttemptRow.run_id)
         .where(
-            RunRow.ended_at < before,
+            or_(of_run, of_resource),
             WorkloadRow.logs_freed_at.is_(None),
             WorkloadRow.removed_at.is_not(None),
-            AttemptRow.settled_at.is_not(None),
             WorkloadRow.id > after,
         )
         .order_by(WorkloadRow.id)

@@ -37,7 +37,8 @@ async def apply(
     """
     _refuse_twice(request.recipes)
     try:
-        async with parts.database.session() as session:
+        open_ = parts.database.reader if request.dry_run else parts.database.session
+        async with open_() as session:
             project = await projects.member(session, caller, project_name)
             rows = await _rows(session, project, request.recipes)
             found = [

@@ -31,6 +31,7 @@ from prefect_platform.wire.resources import (
     ResourceTarget,
     ResourceUpdate,
 )
+from prefect_platform.wire.runs import Target
 
 
 async def create(parts: Parts, caller: Caller, project_name: str, request: ResourceCreate) -> Resource:
@@ -143,7 +144,10 @@ async def start(parts: Parts, caller: Caller, project_name: str, kind: ResourceK
     """Want it running; one that waits for its next start need not wait any more."""
     async with parts.database.session() as session:
         project, row = await _changeable(session, caller, project_name, kind, name)
-        if row.target != ResourceTarget.RUNNING or row.next_start_at is not None:
+        last = await session.get(WorkloadRow, row.workload_id) if row.workload_id else None
+        if last is not None and last.ended_at is None and last.target == Target.RUNNING:
+            row.target, row.next_start_at = ResourceTarget.RUNNING.value, None  # it was not told to end yet
+        elif row.target != ResourceTarget.RUNNING or row.next_start_at is not None:
             _want_start(row, parts)
         view = await resource_views.resource(session, project, row, parts.clock.now())
     parts.wakeups.notify(RESOURCES)
@@ -153,7 +157,7 @@ async def start(parts: Parts, caller: Caller, project_name: str, kind: ResourceK
 async def stop(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> Resource:
     """Want it stopped, with its grace."""
     async with parts.database.session() as session:
-        project, row = await _changeable(session, caller, project_name, kind, name)
+        project, row = await _changeable(session, caller, project_name, kind, name, to_end=True)
         row.target = ResourceTarget.STOPPED.value
         row.restart, row.reason, row.next_start_at = False, None, None
         view = await resource_views.resource(session, project, row, parts.clock.now())
@@ -166,8 +170,8 @@ async def restart(parts: Parts, caller: Caller, project_name: str, kind: Resourc
     async with parts.database.session() as session:
         project, row = await _changeable(session, caller, project_name, kind, name)
         start = await session.get(WorkloadRow, row.workload_id) if row.workload_id else None
-        if start is not None and start.ended_at is None and row.target == ResourceTarget.RUNNING:
-            row.restart = True
+        if start is not None and start.ended_at is None:
+            row.target, row.restart, row.next_start_at = ResourceTarget.RUNNING.value, True, None
         else:
             _want_start(row, parts)
         view = await resource_views.resource(session, project, row, parts.clock.now())
@@ -194,7 +198,7 @@ async def extend(
 async def remove(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> Resource:
     """Want it gone: it is stopped first, and then forgotten. Its logs stay."""
     async with parts.database.session() as session:
-        project, row = await _changeable(session, caller, project_name, kind, name)
+        project, row = await _changeable(session, caller, project_name, kind, name, to_end=True)
         row.target = ResourceTarget.DELETED.value
         view = await resource_views.resource(session, project, row, parts.clock.now())
     parts.wakeups.notify(RESOURCES)
@@ -231,7 +235,13 @@ async def live(
 
 
 async def _changeable(
-    session: AsyncSession, caller: Caller, project_name: str, kind: ResourceKind, name: str
+    session: AsyncSession,
+    caller: Caller,
+    project_name: str,
+    kind: ResourceKind,
+    name: str,
+    *,
+    to_end: bool = False,
 ) -> tuple[ProjectRow, ResourceRow]:
     """The resource, locked, if the caller may change it.
 
@@ -241,23 +251,27 @@ async def _changeable(
     """
     project = await projects.member(session, caller, project_name)
     row = await live(session, project, kind, name, write=True)
-    await may_change(session, caller, project, row)
+    await may_change(session, caller, project, row, to_end=to_end)
     return project, row
 
 
-async def may_change(session: AsyncSession, caller: Caller, project: ProjectRow, row: ResourceRow) -> None:
-    """Raises:
-    Forbidden: it is another member's.
-    Conflict: it is being deleted.
+async def may_change(
+    session: AsyncSession, caller: Caller, project: ProjectRow, row: ResourceRow, *, to_end: bool = False
+) -> None:
+    """An owner of the project may change it too; one in which somebody works as themselves, end it alone:
+    what a spec says runs with the sign-in of the resource's owner.
+
+    Raises:
+        Forbidden: it is another member's.
+        Conflict: it is being deleted.
     """
     kind, name = ResourceKind(row.kind), row.name
     if row.owner_id != caller.user_id:
         membership = await session.get(MemberRow, (project.id, caller.user_id))
-        if membership is None or membership.role != Role.OWNER.value:
+        others = "" if kind_of(row.kind).private else f", or an owner of project {project.name!r},"
+        if membership is None or membership.role != Role.OWNER.value or not (others or to_end):
             owner = await session.get(UserRow, row.owner_id)
-            raise Forbidden(
-                f"{kind.value} {name!r} belongs to {owner.name if owner else 'another member'}: they, or an "
-                f"owner of project {project.name!r}, can change it."
-            )
+            whose = owner.name if owner else "another member"
+            raise Forbidden(f"{kind.value} {name!r} belongs to {whose}: they{others} can change it.")
     if row.target == ResourceTarget.DELETED:
         raise Conflict(f"{kind.value} {name!r} is being deleted: make a new one once it is gone.")

@@ -1,4 +1,5 @@
-"""What is removed because its time is over: logs, runs, versions of deleted flows, environments.
+"""What is removed because its time is over: logs, runs, starts of resources, versions of deleted flows,
+environments.
 
 Only what is over is ever touched: a run with an end, every attempt of it settled and cleaned up. Rows go in
 batches of a transaction each, so that nobody waits long for SQLite's write lock; each batch looks again at
@@ -21,6 +22,7 @@ from prefect_platform.server.db.tables import (
     FlowRow,
     FlowVersionRow,
     LogGapRow,
+    ResourceRow,
     RunRow,
     SecretUseRow,
     TransitionRow,
@@ -59,6 +61,12 @@ async def forget_runs(parts: Parts) -> int:
     removed wait for that. The ledger of secrets keeps what it says of them."""
     before = cutoffs(parts.config.retention, parts.clock.now()).runs
     return 0 if before is None else await _in_batches(parts, lambda s, after: _runs(s, before, after))
+
+
+async def forget_starts(parts: Parts) -> int:
+    """Remove the ended starts of resources, as old as runs may get, all but the last of each; how many."""
+    before = cutoffs(parts.config.retention, parts.clock.now()).runs
+    return 0 if before is None else await _in_batches(parts, lambda s, after: _starts(s, before, after))
 
 
 async def forget_versions(parts: Parts) -> int:
@@ -114,21 +122,47 @@ def _has_something_left() -> ColumnElement[bool]:
     )
 
 
-async def _forget(session: AsyncSession, run_ids: list[str]) -> None:
-    found = await session.execute(
-        select(AttemptRow.id, AttemptRow.workload_id).where(AttemptRow.run_id.in_(run_ids))
+async def _starts(session: AsyncSession, before: datetime, after: str) -> list[str]:
+    found = (
+        select(WorkloadRow.id)
+        .where(
+            WorkloadRow.resource_id.is_not(None),
+            WorkloadRow.ended_at < before,
+            WorkloadRow.removed_at.is_not(None),
+            WorkloadRow.logs_freed_at.is_not(None),
+            ~exists().where(ResourceRow.workload_id == WorkloadRow.id, ResourceRow.deleted_at.is_(None)),
+            WorkloadRow.id > after,
+        )
+        .order_by(WorkloadRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
     )
-    attempts = {row.id: row.workload_id for row in found}
-    workload_ids = list(attempts.values())
-    await _keep_for_the_ledger(session, workload_ids)
+    ids = list((await session.scalars(found)).all())
+    if ids:
+        await _keep_for_the_ledger(session, ids)
+        await _forget_workloads(session, ids)
+    return ids
+
+
+async def _forget_workloads(session: AsyncSession, ids: list[str]) -> None:
+    """Remove workloads that nothing names any more, with their timeline."""
     for gone in (
-        delete(TransitionRow).where(TransitionRow.workload_id.in_(workload_ids)),
-        delete(LogGapRow).where(LogGapRow.workload_id.in_(workload_ids)),
-        delete(AttemptRow).where(AttemptRow.run_id.in_(run_ids)),
-        delete(WorkloadRow).where(WorkloadRow.id.in_(workload_ids)),
-        delete(RunRow).where(RunRow.id.in_(run_ids)),
+        delete(TransitionRow).where(TransitionRow.workload_id.in_(ids)),
+        delete(LogGapRow).where(LogGapRow.workload_id.in_(ids)),
+        delete(WorkloadRow).where(WorkloadRow.id.in_(ids)),
     ):
         await session.execute(gone.execution_options(synchronize_session=False))
+
+
+async def _forget(session: AsyncSession, run_ids: list[str]) -> None:
+    found = await session.scalars(select(AttemptRow.workload_id).where(AttemptRow.run_id.in_(run_ids)))
+    workload_ids = list(found)
+    await _keep_for_the_ledger(session, workload_ids)
+    attempts = delete(AttemptRow).where(AttemptRow.run_id.in_(run_ids))
+    await session.execute(attempts.execution_options(synchronize_session=False))
+    await _forget_workloads(session, workload_ids)
+    runs = delete(RunRow).where(RunRow.id.in_(run_ids))
+    await session.execute(runs.execution_options(synchronize_session=False))
 
 
 async def _keep_for_the_ledger(session: AsyncSession, workload_ids: list[str]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_platform.errors import UsageError
-from prefect_platform.wire.gpus import choose, listed, matches, never, parse, words
+from prefect_platform.wire.gpus import choose, listed, matches, never, parse, said, words
 from prefect_platform.wire.sizes import Gpu, GpuRequest
 
 MIB, GIB, GB = 1 << 20, 1 << 30, 10**9
@@ -166,3 +166,17 @@ def test_how_things_are_said() -> None:
     assert listed([T4, gpu("Tesla T4", 15360, 2), A100]) == (
         "2 x Tesla T4 (15 GiB), 1 x NVIDIA A100-SXM4-40GB (40 GiB)"
     )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        GpuRequest(count=2),
+        GpuRequest(type="A100"),
+        GpuRequest(min_memory_bytes=24 * 10**9),
+        GpuRequest(type="A100", min_memory_bytes=5, max_memory_bytes=80 << 30, count=3),
+        GpuRequest(max_memory_bytes=16 << 30),
+    ],
+)
+def test_what_is_said_means_the_same_again(asked: GpuRequest) -> None:
+    assert parse(said(asked)) == asked

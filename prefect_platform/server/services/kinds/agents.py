@@ -34,7 +34,7 @@ BY_HAND_SECONDS = 15.0
 
 class Agents:
     name, workload = ResourceKind.PREFECT_AGENT, WorkloadKind.AGENT
-    always_on = True
+    always_on, private = True, False
     priority = 1000
     """Before every run: without an agent none starts."""
     grace_seconds = 10.0

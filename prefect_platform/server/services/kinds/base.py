@@ -36,6 +36,8 @@ class Kind(Protocol):
     workload: WorkloadKind
     always_on: bool
     """Whether one that ended by itself is started again."""
+    private: bool
+    """Whether it runs with the sign-in of its owner: nobody else says what it runs."""
     priority: int
     """Of its workloads when there is little room; above 0 cores are not counted."""
     grace_seconds: float

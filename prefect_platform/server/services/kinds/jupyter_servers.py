@@ -71,6 +71,7 @@ class JupyterServers:
     name, workload = ResourceKind.JUPYTER_SERVER, WorkloadKind.JUPYTER_SERVER
     always_on = False
     """Somebody works in it, and looks at what happened before it is started again."""
+    private = True
     priority = 0
     grace_seconds = 15.0
 

@@ -26,6 +26,7 @@ from prefect_platform.server.services import (
     jupyter_tokens,
     launches,
     opening,
+    projects,
     resources,
     secrets,
     tokens,
@@ -34,7 +35,14 @@ from prefect_platform.server.services import (
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.agents import AgentCreate
 from prefect_platform.wire.jupyter_state import ResourceExtend
-from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceStatus
+from prefect_platform.wire.projects import MemberSet, Role
+from prefect_platform.wire.resources import (
+    Resource,
+    ResourceCreate,
+    ResourceKind,
+    ResourceStatus,
+    ResourceUpdate,
+)
 from prefect_platform.wire.runs import ResultReport, Status, StepReport, Target
 from prefect_platform.wire.secrets import SecretSet
 from prefect_platform.wire.tokens import TokenCreate, TokenKind
@@ -244,6 +252,22 @@ async def test_it_is_opened_by_its_owner_once_it_runs(stage: Scene, answers: Ans
     link = await opening.link(stage.parts, user, "default", JUPYTER, "lab")
     assert (await show(stage)).id in link.url
     assert "ticket=" in link.url
+
+
+async def test_an_owner_of_the_project_ends_it_and_changes_nothing(stage: Scene, answers: Answers) -> None:
+    """What its spec says runs with the sign-in of its owner."""
+    await running(stage, answers.url)
+    await projects.set_member(
+        stage.parts, stage.user, "default", MemberSet(user=stage.stranger.name, role=Role.OWNER)
+    )
+    update = ResourceUpdate(spec={"start_script": "true"})
+    for act in (resources.start, resources.restart):
+        with pytest.raises(Forbidden, match="belongs to ana: they can change it"):
+            await act(stage.parts, stage.stranger, "default", JUPYTER, "lab")
+    with pytest.raises(Forbidden):
+        await resources.update(stage.parts, stage.stranger, "default", JUPYTER, "lab", update)
+    stopped = await resources.stop(stage.parts, stage.stranger, "default", JUPYTER, "lab")
+    assert stopped.state.target.value == "stopped"
 
 
 # When it is ended

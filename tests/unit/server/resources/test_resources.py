@@ -114,6 +114,31 @@ async def test_a_stop_ends_its_start_and_a_start_begins_another(stage: Scene) ->
     assert row.reason is None
 
 
+async def test_a_start_before_the_stop_was_told_changes_nothing(stage: Scene) -> None:
+    """Else its end would later count as asked for, and nobody would hear why it ended."""
+    await create(stage)
+    keeper = Keeper(stage.parts)
+    await keeper.round()
+    before = (await show(stage)).state
+    await resources.stop(stage.parts, stage.user, "default", AGENT, "night")
+    await resources.start(stage.parts, stage.user, "default", AGENT, "night")
+    await keeper.round()
+    state = (await show(stage)).state
+    assert (state.workload_id, state.next_start_at) == (before.workload_id, None)
+    assert not await stage.stop_wanted(str(state.workload_id))
+
+
+async def test_a_restart_before_the_stop_was_told_is_one(stage: Scene) -> None:
+    await create(stage)
+    keeper = Keeper(stage.parts)
+    await keeper.round()
+    await resources.stop(stage.parts, stage.user, "default", AGENT, "night")
+    await resources.restart(stage.parts, stage.user, "default", AGENT, "night")
+    await keeper.round()
+    state = (await show(stage)).state
+    assert (state.target.value, await stage.stop_wanted(str(state.workload_id))) == ("running", True)
+
+
 async def test_the_nearest_name_is_offered(stage: Scene) -> None:
     await create(stage)
     with pytest.raises(NotFound, match="Did you mean 'night'"):

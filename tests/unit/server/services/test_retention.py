@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from prefect_platform.errors import NotFound, Removed
 from prefect_platform.server.app import housekeeping
 from prefect_platform.server.config import RetentionSettings
+from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.db.tables import (
     AttemptRow,
@@ -36,6 +37,7 @@ from prefect_platform.server.services import (
     logs,
     logs_live,
     logs_read,
+    resources,
     retention,
     runs,
     secret_grants,
@@ -47,6 +49,7 @@ from prefect_platform.server.services.retention import Cutoffs, cutoffs
 from prefect_platform.server.stores.logs import Mark
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.environments import EnvironmentSpec
+from prefect_platform.wire.resources import ResourceCreate, ResourceKind
 from prefect_platform.wire.runs import Attempt
 from prefect_platform.wire.secrets import SecretSet
 from tests import server_calls
@@ -289,6 +292,41 @@ async def test_the_ledger_outlives_the_run(stage: Scene) -> None:
 
 async def ledger(stage: Scene) -> list[Any]:
     return (await secrets.uses(stage.parts, stage.user, "default", "aws-key", None, None)).items
+
+
+async def start_of(stage: Scene, name: str) -> str:
+    """A start of an agent that has ended, with a log."""
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name=name, spec={}, start=True)
+    await resources.create(stage.parts, stage.user, "default", request)
+    await Keeper(stage.parts).round()
+    found = await resources.show(stage.parts, stage.user, "default", request.kind, name)
+    workload = str(found.state.workload_id)
+    await stage.parts.logs.append(workload, "agent", 0, TEXT, [Mark(0, 0)])
+    async with stage.parts.database.session() as session:
+        row = await session.get_one(WorkloadRow, workload)
+        row.status, row.ended_at = "crashed", stage.parts.clock.now()
+        row.removed_at = row.ended_at
+    return workload
+
+
+@pytest.mark.asyncio
+async def test_ended_starts_of_resources_go_but_for_the_last(stage: Scene) -> None:
+    first = await start_of(stage, "night")
+    await Keeper(stage.parts).round()  # notes the end
+    await passed(stage, 1)
+    await Keeper(stage.parts).round()  # starts it again
+    last = (
+        await resources.show(stage.parts, stage.user, "default", ResourceKind.PREFECT_AGENT, "night")
+    ).state.workload_id
+    assert last not in (None, first)
+    await passed(stage, 100)
+    await housekeeping.sweep(stage.parts)
+    assert await stage.parts.logs.sources(first) == []
+    assert await stage.row(WorkloadRow, first) is not None
+    await passed(stage, 300)
+    await housekeeping.sweep(stage.parts)
+    assert await stage.row(WorkloadRow, first) is None
+    assert await stage.row(WorkloadRow, str(last)) is not None
 
 
 @pytest.mark.asyncio
