@@ -43,7 +43,7 @@ def command(
         "queues": [_queue(text) for text in queues],
         "limit": limit,
         "memory_bytes": _bytes(memory),
-        "labels": dict(_pair(text, "--label") for text in labels),
+        "labels": dict(pair(text, "--label") for text in labels),
     }
     spec = {field: value for field, value in said.items() if value not in (None, [], {})}
     with connected(project) as client:
@@ -58,12 +58,13 @@ def _queue(text: str) -> dict[str, Any]:
     name, *more = text.split(",")
     found: dict[str, Any] = {"name": name}
     for part in more:
-        field, value = _pair(part, "--queue")
+        field, value = pair(part, "--queue")
         found[field] = int(value) if value.isdecimal() else value
     return found
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def pair(text: str, option: str) -> tuple[str, str]:
+    """What was typed as NAME=VALUE."""
     name, equals, value = text.partition("=")
     if not equals:
         raise click.BadParameter(f"{text!r} is no NAME=VALUE.", param_hint=option)

@@ -12,22 +12,38 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE",
+              help="Only agents with this label; may be repeated, and then all count.")  # fmt: skip
 @project_option
 @json_option
-def command(project: str | None, as_json: bool) -> None:
+def command(labels: tuple[str, ...], project: str | None, as_json: bool) -> None:
     """The agents of a project: those that the platform keeps, and those that people run by hand."""
     from prefect_platform.cli import output
+    from prefect_platform.cli.agent_create import pair
     from prefect_platform.wire.resources import ResourceKind
 
+    wanted = dict(pair(text, "--label") for text in labels)
     with connected(project) as client:
         found = client.agents.list(client.project)
         kept = {one.name: one for one in client.resources.list(client.project, ResourceKind.PREFECT_AGENT)}
+    found = [one for one in found if wanted.items() <= _labels(kept.get(one.name)).items()]
     if as_json:
-        print(output.as_json([{**dict(one), "resource": kept.get(one.name)} for one in found]))
+        print(
+            output.as_json([{**one.model_dump(mode="json"), "resource": kept.get(one.name)} for one in found])
+        )
         return
     rows = [_row(one, kept.get(one.name)) for one in found]
-    header = ("name", "state", "seen", "picked up", "late runs", "restarts", "version", "problem")
-    print(output.table(header, rows, nothing=f"No agents in {client.project}."))
+    header = ("name", "state", "seen", "picked up", "late runs", "restarts", "version", "labels", "problem")
+    print(
+        output.table(
+            header, rows, nothing=f"No agents{' with these labels' if wanted else ''} in {client.project}."
+        )
+    )
+
+
+def _labels(kept: Resource | None) -> dict[str, str]:
+    """Those of its spec; an agent by hand has none."""
+    return dict(kept.spec.get("labels", {})) if kept else {}
 
 
 def _row(agent: Agent, kept: Resource | None) -> tuple[object, ...]:
@@ -45,5 +61,6 @@ def _row(agent: Agent, kept: Resource | None) -> tuple[object, ...]:
         report.late_runs or None if report else None,
         kept.state.restarts or None if kept else None,
         report.version if report else None,
+        ", ".join(f"{name}={value}" for name, value in sorted(_labels(kept).items())) or None,
         stuck or problem,
     )

@@ -1,7 +1,8 @@
 """Agents that are stuck, told once, and once more when they are well again.
 
 How long something lasts is measured by this server's own uptime: after a night in which the machine slept
-or the platform was down nobody is stuck. Which episodes were told stands in the outbox.
+or the platform was down nobody is stuck. An agent by hand that was never heard of is nobody's concern; one
+that the platform keeps is to report as long as it is wanted. Which episodes were told stands in the outbox.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ class AgentWatch:
         changed."""
         async with self._parts.database.reader() as session:
             agents = await self._agents(session)
+            kept = await _kept(session, [row.id for row in agents])
         self._watched = {row.id: self._watch(row) for row in agents}
         for row in agents:
-            sentence, well = self._finding(row)
+            sentence, well = self._finding(row, kept.get(row.id))
             if sentence is not None or well:
                 await self._tell(row.id, sentence)
 
@@ -78,20 +80,21 @@ class AgentWatch:
             watched.problem_since = now
         return watched
 
-    def _finding(self, row: AgentRow) -> tuple[str | None, bool]:
+    def _finding(self, row: AgentRow, kept: ResourceRow | None) -> tuple[str | None, bool]:
         """Why it is stuck, if it is; and whether it is certainly well."""
         watched, now = self._watched[row.id], self._parts.clock.uptime()
-        if row.last_seen_at is None or self._parts.clock.now() - row.last_seen_at > GIVEN_UP:
+        if kept is None and self._is_gone(row):
             return None, False
         if now - watched.since >= STUCK_SECONDS:
-            return (
-                f"It was last heard of at {row.last_seen_at:%Y-%m-%d %H:%M:%S} UTC, and takes no runs: see "
-                "whether it still runs where it was started."
-            ), False
+            return _silent(row, kept), False
         problem = _problem(row)
         if watched.problem_since is not None and now - watched.problem_since >= STUCK_SECONDS:
             return f"It takes no runs: {problem}", False
         return None, watched.spoke and problem is None
+
+    def _is_gone(self, row: AgentRow) -> bool:
+        """Whether nobody expects to hear of this agent, which somebody ran by hand."""
+        return row.last_seen_at is None or self._parts.clock.now() - row.last_seen_at > GIVEN_UP
 
     async def _tell(self, agent_id: str, sentence: str | None) -> None:
         """Open or close an episode, unless that was told. The lock on the agent's row makes it once."""
@@ -116,6 +119,25 @@ class AgentWatch:
 def _problem(row: AgentRow) -> str | None:
     found = (row.report or {}).get("problem")
     return str(found) if found else None
+
+
+async def _kept(session: AsyncSession, agent_ids: Sequence[str]) -> dict[str, ResourceRow]:
+    """Those that the platform keeps, by id."""
+    found = select(ResourceRow).where(ResourceRow.id.in_(agent_ids), ResourceRow.deleted_at.is_(None))
+    return {row.id: row for row in await session.scalars(found)}
+
+
+def _silent(row: AgentRow, kept: ResourceRow | None) -> str:
+    """Why one is stuck that is not heard of, with what the platform knows of its starts."""
+    seen = "It was never heard of"
+    if row.last_seen_at is not None:
+        seen = f"It was last heard of at {row.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
+    if kept is None:
+        return f"{seen}, and takes no runs: see whether it still runs where it was started."
+    why = f" Its last start: {kept.reason}" if kept.reason else ""
+    return (
+        f"{seen}, and takes no runs, though it is to run: see `prefect-platform agent show {row.name}`.{why}"
+    )
 
 
 async def _is_open(session: AsyncSession, agent_id: str) -> bool:

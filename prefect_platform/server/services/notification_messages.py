@@ -17,7 +17,7 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import log_text, notification_text, orchestrators, workloads
+from prefect_platform.server.services import log_text, notification_text, prefect_access, workloads
 from prefect_platform.server.services.notification_text import Masks, short
 from prefect_platform.server.services.notifications import MAX_SENTENCE, MAX_TITLE
 from prefect_platform.server.services.parts import Parts
@@ -95,14 +95,14 @@ async def _run(session: AsyncSession, parts: Parts, row: NotificationRow) -> _Ab
     reason = attempt.reason if attempt else run.reason
     version = await session.get(FlowVersionRow, attempt.version_id if attempt else run.version_id)
     cause = (reason or "").removeprefix(_SAID)
-    pages = await orchestrators.pages(session, parts, [run.project_id])
+    pages = await prefect_access.pages(session, parts, [run])
     facts = [
         ("flow", f"{flow.name} version {version.number}" if version else flow.name),
         ("deployment", run.deployment_name),
         ("run", run.name),
         ("attempt", str(attempt.number) if attempt else None),
         ("duration", await _took(session, workload) if workload else None),
-        ("link", f"{pages[run.project_id]}/runs/flow-run/{run.id}"),
+        ("link", f"{pages[run.id]}/runs/flow-run/{run.id}"),
         ("more", f"prefect-platform run show {run.id}"),
     ]
     title = f"{run.deployment_name or flow.name} {status}"

@@ -17,7 +17,7 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import orchestrators, projects, workload_views
+from prefect_platform.server.services import prefect_access, projects, workload_views
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.runs import Run, RunDetail, Status
 
@@ -45,7 +45,7 @@ async def detail(session: AsyncSession, parts: Parts, row: RunRow) -> RunDetail:
 
 async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     names = await projects.names(session, {row.project_id for row in rows})
-    pages = await orchestrators.pages(session, parts, {row.project_id for row in rows})
+    pages = await prefect_access.pages(session, parts, rows)
     flows = await _by_id(session, FlowRow.id, FlowRow.name, {row.flow_id for row in rows})
     numbers = await _by_id(
         session, FlowVersionRow.id, FlowVersionRow.number, {row.version_id for row in rows}
@@ -70,7 +70,7 @@ async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -
             "started_at": row.started_at,
             "ended_at": row.ended_at,
             "queued_seconds": _seconds(queues.get(row.id), now),
-            "url": f"{pages[row.project_id]}/runs/flow-run/{row.id}",
+            "url": f"{pages[row.id]}/runs/flow-run/{row.id}",
         }
         for row in rows
     ]

@@ -16,6 +16,7 @@ from prefect_platform.server.services import (
     flows,
     notifications,
     orchestrators,
+    prefect_access,
     projects,
     run_views,
     waiting,
@@ -180,13 +181,20 @@ async def cancel(parts: Parts, caller: Caller, run_id: str, request: CancelReque
 
     Raises:
         OrchestratorUnavailable: Prefect does not answer, and nothing of the run is here to be ended.
+        Conflict: nothing of it is here, and it stands in a Prefect that its agent alone talks to.
     """
     async with parts.database.session() as session:
         row = await own(session, caller, run_id)
+        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [row])).get(run_id)
         over, stopped = run_views.is_over(row), await _stop_all(session, run_id, caller.name, request.reason)
     workloads.tell(parts, row.project_id)
-    if over:
+    if over or (elsewhere and stopped):  # its agent hears of it, and tells its Prefect
         return await show(parts, caller, run_id)
+    if elsewhere:
+        raise Conflict(
+            f"Nothing of run {run_id} goes on here, and it stands in Prefect at {elsewhere}, which its agent "
+            "alone talks to: cancel it there."
+        )
     try:
         state = await (await orchestrators.of(parts, row.project_id)).cancel_run(run_id, request.reason)
     except NotFound:  # deleted in Prefect: a look finds that out, and nothing is left to be told
@@ -223,8 +231,13 @@ async def end(parts: Parts, run_id: str, by: str, reason: str) -> None:
         if row is None or run_views.is_over(row):
             return
         project_id = row.project_id
-        await _stop_all(session, run_id, by, reason)
+        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [row])).get(run_id)
+        stopped = await _stop_all(session, run_id, by, reason)
     workloads.tell(parts, project_id)
+    if elsewhere:
+        if not stopped:
+            _log.warning("Run %s is ended with its flow, but not in Prefect at %s", run_id, elsewhere)
+        return
     try:
         state = await (await orchestrators.of(parts, project_id)).cancel_run(run_id, reason)
     except NotFound:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
 from prefect_platform.errors import Forbidden, PlatformError
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import orchestrators, workloads
+from prefect_platform.server.services import orchestrators, prefect_access, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import WORKLOADS, Parts
 from prefect_platform.wire.shutdown import ShutdownAnswer, ShutdownRequest
@@ -23,6 +24,14 @@ TELL_SECONDS = 10.0
 """Longest wait for Prefect to hear of one cancel: nobody waits for Ctrl-C much longer."""
 
 
+class _Open(NamedTuple):
+    """A run of which something is open here."""
+
+    project_id: str
+    run_id: str
+    agent_id: str | None
+
+
 async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> ShutdownAnswer:
     """Take nothing new, cancel everything that is open, and wait for its end.
 
@@ -34,27 +43,35 @@ async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> Sh
     parts.machine.draining = True
     deadline = parts.clock.uptime() + request.grace_seconds
     open_runs = await _cancel_all(parts, caller)
-    problems, left = await asyncio.gather(_tell_prefect(parts, open_runs), _ended(parts, deadline))
+    told = await _of_projects(parts, open_runs)
+    problems, left = await asyncio.gather(_tell_prefect(parts, told), _ended(parts, deadline))
     # Agents at the last: they tell Prefect of the runs.
     await _stop_resources(parts, caller, max(deadline, parts.clock.uptime() + RESOURCE_SECONDS))
     return ShutdownAnswer(cancelled=len(open_runs), still_open=left[0], unsettled=left[1], problems=problems)
 
 
-async def _cancel_all(parts: Parts, caller: Caller) -> list[tuple[str, str]]:
-    """Want every open workload ended; the project and the id of their runs."""
+async def _cancel_all(parts: Parts, caller: Caller) -> list[_Open]:
+    """Want every open workload ended; their runs."""
     async with parts.database.session() as session:
         found = await session.execute(
-            select(WorkloadRow, AttemptRow.run_id)
+            select(WorkloadRow, AttemptRow.run_id, AttemptRow.agent_id)
             .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
             .where(WorkloadRow.ended_at.is_(None))
             .with_for_update(of=WorkloadRow)
         )
         runs = []
-        for row, run_id in found:
+        for row, run_id, agent_id in found:
             workloads.ask_to_stop(row, caller.name, REASON)
-            runs.append((row.project_id, run_id))
+            runs.append(_Open(row.project_id, run_id, agent_id))
     parts.wakeups.notify(WORKLOADS)
     return runs
+
+
+async def _of_projects(parts: Parts, runs: list[_Open]) -> list[_Open]:
+    """Those that the Prefect of their project knows; of the others their agents tell."""
+    async with parts.database.reader() as session:
+        elsewhere = await prefect_access.agents_elsewhere(session, parts, {run.project_id for run in runs})
+    return [run for run in runs if run.agent_id not in elsewhere]
 
 
 async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None:
@@ -75,9 +92,9 @@ async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None
             await listener.wait(min(remaining, RECHECK_SECONDS))
 
 
-async def _tell_prefect(parts: Parts, runs: list[tuple[str, str]]) -> list[str]:
-    async def tell(run: tuple[str, str]) -> str | None:
-        project_id, run_id = run
+async def _tell_prefect(parts: Parts, runs: list[_Open]) -> list[str]:
+    async def tell(run: _Open) -> str | None:
+        project_id, run_id, _ = run
         try:
             async with asyncio.timeout(TELL_SECONDS):
                 await (await orchestrators.of(parts, project_id)).cancel_run(run_id, REASON)

@@ -1,7 +1,8 @@
 """Runs of which nothing is open here: what became of them is Prefect's to say.
 
 No agent hears of a run that was cancelled or deleted before its first attempt, or between two. So whoever
-looks at such a run makes the platform look into Prefect.
+looks at such a run makes the platform look into Prefect. A run in a Prefect that its agent alone talks to is
+left to that agent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import OrchestratorUnavailable
 from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
-from prefect_platform.server.services import notifications, orchestrators, settlement
+from prefect_platform.server.services import notifications, orchestrators, prefect_access, settlement
 from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.run_views import is_over
@@ -31,11 +32,19 @@ DELETED = "Deleted"
 async def refresh(parts: Parts, rows: Sequence[RunRow]) -> bool:
     """Ask Prefect for those of these runs that wait there; whether anything has changed."""
     by_project: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for row in rows:
-        if not is_over(row) and _waits(row):
-            by_project[row.project_id][row.id] = row.prefect_state
+    for row in await _in_projects(parts, [row for row in rows if not is_over(row) and _waits(row)]):
+        by_project[row.project_id][row.id] = row.prefect_state
     asked = [_refresh(parts, project_id, waiting) for project_id, waiting in by_project.items()]
     return any(await asyncio.gather(*asked))
+
+
+async def _in_projects(parts: Parts, rows: Sequence[RunRow]) -> Sequence[RunRow]:
+    """Those that the Prefect of their project knows."""
+    if not rows:
+        return rows
+    async with parts.database.reader() as session:
+        elsewhere = await prefect_access.runs_elsewhere(session, parts, rows)
+    return [row for row in rows if row.id not in elsewhere]
 
 
 async def _refresh(parts: Parts, project_id: str, waiting: dict[str, str | None]) -> bool:

@@ -1,6 +1,7 @@
 """What agents have to act on. Computed from rows each time, so nothing is lost with an agent.
 
-Any agent of a project may settle what another one of it started.
+Any agent of a project may settle what another one of it started, if both have the same Prefect: no other
+knows of the run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import workload_views, workloads
+from prefect_platform.server.services import prefect_access, workload_views, workloads
 from prefect_platform.server.services.attempts import BY_PREFECT
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts, work_key
@@ -41,7 +42,7 @@ async def work(parts: Parts, caller: Caller, after: str | None, wait: float) -> 
     with parts.wakeups.listen(work_key(project_id)) as listener:
         while True:
             async with parts.database.reader() as session:
-                entries = await _entries(session, project_id)
+                entries = await _entries(session, parts, project_id, caller.subject_id)
                 cursor = _cursor(entries)
                 left = deadline - parts.clock.uptime()
                 if cursor != after or left <= 0:
@@ -49,14 +50,22 @@ async def work(parts: Parts, caller: Caller, after: str | None, wait: float) -> 
             await listener.wait(min(left, RECHECK_SECONDS))
 
 
-async def _entries(session: AsyncSession, project_id: str) -> list[_Entry]:
+async def _entries(
+    session: AsyncSession, parts: Parts, project_id: str, agent_id: str | None
+) -> list[_Entry]:
+    """What is not settled of the Prefect that this agent talks to."""
+    elsewhere = await prefect_access.agents_elsewhere(session, parts, [project_id])
     found = await session.execute(
         select(AttemptRow, WorkloadRow)
         .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
         .where(AttemptRow.project_id == project_id, AttemptRow.settled_at.is_(None))
         .order_by(AttemptRow.id)
     )
-    return [_Entry(attempt, row.status, _is_over(row), row.cancel_requested_by) for attempt, row in found]
+    return [
+        _Entry(attempt, row.status, _is_over(row), row.cancel_requested_by)
+        for attempt, row in found
+        if elsewhere.get(attempt.agent_id) == elsewhere.get(agent_id)
+    ]
 
 
 def _is_over(row: WorkloadRow) -> bool:

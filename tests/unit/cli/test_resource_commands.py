@@ -48,6 +48,25 @@ def test_apply_shows_the_plan_and_asks(platform: Scene, tmp_path: Path) -> None:
     assert "    limit: 3 -> 4" in changed.output
 
 
+def test_agents_are_found_by_their_labels(platform: Scene) -> None:
+    for name, *labels in (("night", "team=a", "site=b"), ("day", "team=c"), ("plain",)):
+        words = [word for label in labels for word in ("--label", label)]
+        assert platform.type("agent", "create", name, "--no-start", *words).exit_code == 0
+    assert "site=b, team=a" in platform.type("agent", "list").output
+    assert "{'team': 'a', 'site': 'b'}" in platform.type("agent", "show", "night").output
+
+    def listed(*labels: str) -> set[str]:
+        words = [word for label in labels for word in ("--label", label)]
+        return {one["name"] for one in json.loads(platform.type("agent", "list", "--json", *words).output)}
+
+    assert {"night", "day", "plain"} <= listed()
+    assert listed("team=a") == listed("team=a", "site=b") == {"night"}
+    assert listed("team=a", "site=x") == set()
+    none = platform.type("agent", "list", "--label", "team=x").output
+    assert none == "No agents with these labels in default.\n"
+    assert platform.type("agent", "list", "--label", "team").exit_code == 2
+
+
 def test_what_is_exported_can_be_applied(platform: Scene, tmp_path: Path) -> None:
     platform.type("resource", "apply", "-f", write(tmp_path), "--yes", "--no-start")
     text = platform.type("resource", "export", "night").output

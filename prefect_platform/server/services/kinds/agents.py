@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.client.profile import FILE, Profile
 from prefect_platform.errors import Conflict, UsageError
 from prefect_platform.names import new_id
-from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import AgentRow, ProjectRow, ResourceRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import launch_specs, prefect_access, secrets, tokens
 from prefect_platform.server.services.kinds.base import Launch
@@ -82,10 +81,7 @@ class Agents:
         own = await self._token(session, parts, resource)
         profile = Profile(parts.config.public_url, own, project.name)
         prefect = await prefect_access.of_agent(session, parts, row, spec)
-        secret = prefect.auth_string or prefect.api_key
-        files = [PrivateFile("profile.json", json.dumps(asdict(profile)))]
-        if secret is not None:
-            files.append(PrivateFile("prefect/profiles.toml", _profiles(prefect)))
+        files = [PrivateFile("profile.json", json.dumps(asdict(profile))), *prefect_access.profiles(prefect)]
         return Launch(
             interpreter=sys.executable,
             program=Program(
@@ -146,11 +142,3 @@ async def _revoke(session: AsyncSession, resource_id: str, at: datetime) -> None
 def _options(spec: AgentSpec) -> list[str]:
     """Its queues it asks the platform for, with what they should be."""
     return [] if spec.limit is None else ["--limit", str(spec.limit)]
-
-
-def _profiles(prefect: OrchestratorSettings) -> str:
-    """Prefect's own file of profiles: neither the environment nor a command line shows the secret."""
-    name, secret = "PREFECT_API_KEY", prefect.api_key
-    if prefect.auth_string:
-        name, secret = "PREFECT_API_AUTH_STRING", prefect.auth_string
-    return f'active = "agent"\n\n[profiles.agent]\n{name} = {json.dumps(secret)}\n'

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.client.profile import FILE, Profile
 from prefect_platform.errors import NotFound, UsageError
 from prefect_platform.names import new_id
+from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
     git_sources,
     jupyter_tokens,
+    launch_specs,
     orchestrators,
+    prefect_access,
     secret_grants,
     secrets,
     sizes,
@@ -31,7 +34,7 @@ from prefect_platform.server.services.sizes import Needs
 from prefect_platform.server.services.specs import parsed
 from prefect_platform.wire import git
 from prefect_platform.wire.jupyter_spec import GitRepository, JupyterSpec, OnRestart
-from prefect_platform.wire.launch import PrivateFile, Program, Repository, WantedEnvironment
+from prefect_platform.wire.launch import PrivateFile, Program, Repository, SecretFile, WantedEnvironment
 from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import WorkloadKind
@@ -113,12 +116,19 @@ class JupyterServers:
         profile, signed_in = await self._profile(session, parts, resource, row, project)
         grant = await secret_grants.give(session, parts, row, spec.secrets)
         repositories = [await _repository(session, parts, row, one) for one in spec.git]
+        prefect = await _prefect(session, parts, row, project, grant.files)
+        opens = prefect_access.profiles(prefect)
         await _begin(session, parts, resource, row, spec)
         return Launch(
             interpreter=_interpreter(spec),
-            program=_program(parts, resource, spec, own, profile, repositories),
-            variables={**_prefect(parts, project), **spec.variables, **grant.variables},
-            secrets=[own, signed_in, *grant.values, *(one.token for one in repositories if one.token)],
+            program=_program(
+                parts, resource, spec, own, [PrivateFile(PROFILE, profile), *opens], repositories
+            ),
+            variables={**_variables(prefect), **spec.variables, **grant.variables},
+            secrets=[
+                *(own, signed_in, *launch_specs.credentials(prefect), *grant.values),
+                *(one.token for one in repositories if one.token),
+            ],
             secret_files=grant.files,
             attached=grant.attached,
             wanted=_wanted(spec, project, resource),
@@ -205,7 +215,7 @@ def _program(
     resource: ResourceRow,
     spec: JupyterSpec,
     own: str,
-    profile: str,
+    files: list[PrivateFile],
     repositories: list[Repository],
 ) -> Program:
     return Program(
@@ -217,10 +227,11 @@ def _program(
             "JUPYTER_TOKEN_FILE": "{directory}/token",
             "JUPYTER_RUNTIME_DIR": "{directory}/runtime",
             "JUPYTER_CONFIG_DIR": str(_settings(parts, resource)),
+            **_profiles(files),
             **_paths(spec),
         },
         files=[
-            PrivateFile(PROFILE, profile),
+            *files,
             PrivateFile("token", own),
             PrivateFile("config/jupyter_server_config.json", json.dumps(SETTINGS)),
             PrivateFile("config/labconfig/default_setting_overrides.json", json.dumps(OVERRIDES)),
@@ -249,9 +260,23 @@ def _paths(spec: JupyterSpec) -> dict[str, str]:
     return {**found, "JUPYTERLAB_DIR": str(pages)} if pages.is_dir() else found
 
 
-def _prefect(parts: Parts, project: ProjectRow) -> dict[str, str]:
-    """The project's Prefect. What opens it, if something has to, is the user's to attach as a secret."""
-    prefect = orchestrators.shown(parts, project)
+async def _prefect(
+    session: AsyncSession, parts: Parts, row: WorkloadRow, project: ProjectRow, files: list[SecretFile]
+) -> OrchestratorSettings:
+    """The project's Prefect, with what opens it, unless the user signs in with profiles of their own."""
+    if any(Path(file.path).name == "profiles.toml" for file in files):
+        return replace(orchestrators.shown(parts, project), auth_string=None, api_key=None)
+    return await prefect_access.of_project(session, parts, row)
+
+
+def _profiles(files: list[PrivateFile]) -> dict[str, str]:
+    """What opens Prefect is read from our file; all else in the user's own PREFECT_HOME stays in use."""
+    if all(file.name != prefect_access.PROFILES for file in files):
+        return {}
+    return {"PREFECT_PROFILES_PATH": f"{{directory}}/{prefect_access.PROFILES}"}
+
+
+def _variables(prefect: OrchestratorSettings) -> dict[str, str]:
     cloud = cloud_api_url(prefect.url)
     return {
         "PREFECT_API_URL": prefect.url,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.db.tables import AgentRow
-from prefect_platform.server.services import agents
+from prefect_platform.server.db.tables import AgentRow, ResourceRow
+from prefect_platform.server.services import agents, resources
 from prefect_platform.server.services.agent_watch import STUCK_SECONDS, AgentWatch
 from prefect_platform.wire.agents import AgentReport
+from prefect_platform.wire.resources import ResourceCreate, ResourceKind
 from tests.notification_scene import Notifying
 from tests.receivers import Webhook
 
@@ -90,6 +92,44 @@ async def test_an_agent_that_was_never_seen_or_is_long_gone_is_not_stuck(stage: 
         await session.execute(update(AgentRow).values(last_seen_at=stage.clock.now() - timedelta(days=8)))
     await pass_time(stage, watch, STUCK_SECONDS + 60)
     assert await told(stage) == []
+
+
+async def test_one_that_the_platform_keeps_and_that_never_reported_is_stuck(stage: Notifying) -> None:
+    await stage.rule("json://127.0.0.1:1/", events=["agent-stuck"])
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name="night")
+    made = await resources.create(stage.parts, stage.scene.user, "default", request)
+    watch = AgentWatch(stage.parts)
+    await pass_time(stage, watch, STUCK_SECONDS - 60)
+    assert await told(stage) == []
+    async with stage.parts.database.session() as session:
+        (await session.get_one(ResourceRow, made.id)).reason = "It was killed by SIGKILL."
+    await pass_time(stage, watch, 120)
+    assert await told(stage) == ["agent night is stuck"]
+    (row,) = await stage.outbox()
+    assert row.payload["sentence"] == (
+        "It was never heard of, and takes no runs, though it is to run: see "
+        "`prefect-platform agent show night`. Its last start: It was killed by SIGKILL."
+    )
+    report = AgentReport(version="1", prefect_version="3", work_pool="w")
+    await agents.report(stage.parts, replace(stage.scene.agent, subject_id=made.id), report)
+    await watch.look()
+    assert (await told(stage))[1:] == ["agent night is well again"]
+
+
+async def test_one_that_is_to_be_stopped_or_was_just_started_again_is_not_stuck(stage: Notifying) -> None:
+    await stage.rule("json://127.0.0.1:1/", events=["agent-stuck"])
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name="night", start=False)
+    made = await resources.create(stage.parts, stage.scene.user, "default", request)
+    watch = AgentWatch(stage.parts)
+    async with stage.parts.database.session() as session:
+        row = await session.get_one(AgentRow, made.id)
+        row.last_seen_at = stage.clock.now() - timedelta(days=8)
+    await pass_time(stage, watch, STUCK_SECONDS + 60)
+    await resources.start(stage.parts, stage.scene.user, "default", ResourceKind.PREFECT_AGENT, "night")
+    await pass_time(stage, watch, STUCK_SECONDS - 60)
+    assert await told(stage) == []
+    await pass_time(stage, watch, 120)
+    assert await told(stage) == ["agent night is stuck"]
 
 
 async def test_nobody_is_watched_where_nobody_asks(stage: Notifying) -> None:

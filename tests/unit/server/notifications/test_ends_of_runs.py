@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from prefect_platform.server.db.tables import RunRow
-from prefect_platform.server.services import attempts, ends, runs, workloads
+from prefect_platform.server.db.tables import AttemptRow, RunRow
+from prefect_platform.server.services import attempts, ends, resources, runs, workloads
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
+from prefect_platform.wire.resources import ResourceCreate, ResourceKind
 from prefect_platform.wire.runs import CancelRequest, Settlement, Status
 from tests.notification_scene import Notifying
 from tests.receivers import Webhook
@@ -47,6 +48,22 @@ async def test_a_failed_run_is_told_with_cause_log_and_link(stage: Notifying, ho
     assert (rule.waiting, rule.last_sent_at, rule.last_failure) == (0, stage.clock.now(), None)
     await stage.turns()
     assert len(hook.got) == 1
+
+
+async def test_the_link_of_a_run_in_its_agents_own_prefect_leads_there(
+    stage: Notifying, hook: Webhook
+) -> None:
+    await stage.rule(hook.url)
+    spec = {"prefect_api_url": "https://prefect.example/api"}
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name="night", spec=spec)
+    made = await resources.create(stage.parts, stage.scene.user, "default", request)
+    attempt = await stage.run()
+    async with stage.parts.database.session() as session:
+        (await session.get_one(AttemptRow, attempt.id)).agent_id = made.id
+    await stage.log(attempt)
+    await stage.end(attempt)
+    await stage.turns()
+    assert f"link: https://prefect.example/v2/runs/flow-run/{attempt.flow_run_id}\n" in hook.bodies[0]
 
 
 async def test_an_end_is_told_once_whoever_settles_it(stage: Notifying) -> None:

@@ -174,6 +174,23 @@ async def test_a_run_talks_to_the_prefect_of_the_agent_that_took_it(stage: Scene
     assert "pnu_of_the_workspace" in spec.secrets
 
 
+async def test_an_address_elsewhere_without_a_secret_opens_nothing(stage: Scene) -> None:
+    """Neither the project's secret nor the installation's key goes to another Prefect."""
+    ours = replace(stage.parts.config.orchestrator, api_key="pnu_installation")
+    stage.parts = replace(stage.parts, config=replace(stage.parts.config, orchestrator=ours))
+    await create(stage)
+    await create(stage, "far", prefect_api_url=ELSEWHERE)
+    await Keeper(stage.parts).round()
+    found = {}
+    async with stage.parts.database.session() as session:
+        for name in ("night", "far"):
+            resource = await show(stage, name)
+            row = await session.get_one(WorkloadRow, resource.state.workload_id)
+            found[name] = await prefect_access.of_run(session, stage.parts, row, resource.id)
+    assert found["night"].api_key == "pnu_installation"
+    assert (found["far"].url, found["far"].api_key, found["far"].auth_string) == (ELSEWHERE, None, None)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [("admin:secret\n", ("admin:secret", None)), ("pnu_key", (None, "pnu_key"))]
 )

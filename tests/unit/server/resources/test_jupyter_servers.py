@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +15,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from prefect_platform.errors import Conflict, Forbidden, UsageError
 from prefect_platform.server.controller.jupyter import JupyterWatch
 from prefect_platform.server.controller.resources import Keeper
-from prefect_platform.server.db.tables import ResourceRow, TokenRow, WorkloadRow
+from prefect_platform.server.db.tables import ProjectRow, ResourceRow, SecretUseRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import (
     agents,
     ends,
@@ -139,6 +141,44 @@ def kernel(clock: ManualClock, state: str = "idle", minutes_ago: float = 0) -> d
 
 
 # What a start is told
+
+
+async def test_it_signs_in_to_a_prefect_that_asks_for_a_key_as_runs_do(stage: Scene) -> None:
+    await secrets.put(stage.parts, stage.user, "default", "cloud", SecretSet(value="pnu_of_the_project"))
+    async with stage.parts.database.session() as session:
+        row = await session.get_one(ProjectRow, str(stage.agent.project_id))
+        row.orchestrator_secret = "cloud"
+    workload, spec = await claimed(stage)
+    program = spec["program"]
+    files = {one["name"]: one["content"] for one in program["files"]}
+    (profile,) = tomllib.loads(files["prefect/profiles.toml"])["profiles"].values()
+    assert profile == {"PREFECT_API_KEY": "pnu_of_the_project"}
+    assert program["variables"]["PREFECT_PROFILES_PATH"] == "{directory}/prefect/profiles.toml"
+    assert "PREFECT_HOME" not in program["variables"]
+    assert "pnu_of_the_project" in spec["secrets"]
+    assert "pnu_of_the_project" not in json.dumps([spec["environment"], program["variables"]])
+    async with stage.parts.database.reader() as session:
+        uses = await session.scalars(select(SecretUseRow.workload_id))
+        assert list(uses) == [workload], "in the ledger"
+
+
+async def test_the_installations_key_is_its_own_projects(stage: Scene) -> None:
+    ours = replace(stage.parts.config.orchestrator, auth_string="ana:pass-word")
+    stage.parts = replace(stage.parts, config=replace(stage.parts.config, orchestrator=ours))
+    _, spec = await claimed(stage)
+    files = {one["name"]: one["content"] for one in spec["program"]["files"]}
+    assert 'PREFECT_API_AUTH_STRING = "ana:pass-word"' in files["prefect/profiles.toml"]
+    assert {"ana:pass-word", "pass-word"} <= set(spec["secrets"])
+
+
+async def test_who_signs_in_with_profiles_of_their_own_gets_no_key_of_the_projects(stage: Scene) -> None:
+    ours = replace(stage.parts.config.orchestrator, auth_string="ana:pass-word")
+    stage.parts = replace(stage.parts, config=replace(stage.parts.config, orchestrator=ours))
+    await secrets.put(stage.parts, stage.user, "default", "mine", SecretSet(value="pnu_mine"))
+    own = {"secret": "mine", "path": "~/.prefect/profiles.toml"}
+    _, spec = await claimed(stage, secrets=[own])
+    assert "pass-word" not in json.dumps(spec)
+    assert "PREFECT_PROFILES_PATH" not in spec["program"]["variables"]
 
 
 async def test_no_secret_is_on_its_command_line_or_in_its_variables(stage: Scene) -> None:
