@@ -22,6 +22,7 @@ ANY = ("", "0.0.0.0", "::")  # noqa: S104 - listened on, never called
 _BUNDLE = re.compile(rf"{PREFIX}/projects/[^/]+/bundles/[^/]+")
 _RESULT = re.compile(rf"{PREFIX}/projects/[^/]+/results/[^/]+")
 _APPEND = re.compile(rf"{PREFIX}/workloads/[^/]+/logs/[^/]+")
+_OPEN = re.compile(rf"{PREFIX}/projects/[^/]+/resources/[^/]+/[^/]+/open")
 
 
 def is_raw(method: str, path: str) -> bool:
@@ -29,6 +30,11 @@ def is_raw(method: str, path: str) -> bool:
     if method == "PUT":
         return _BUNDLE.fullmatch(path) is not None or _RESULT.fullmatch(path) is not None
     return method == "PATCH" and _APPEND.fullmatch(path) is not None
+
+
+def is_opening(method: str, path: str) -> bool:
+    """Whether the answer is a link that is good once: it is kept nowhere, and a repeat makes another."""
+    return method == "POST" and _OPEN.fullmatch(path) is not None
 
 
 class Guard:

@@ -63,6 +63,7 @@ async def housekeeping(parts: Parts) -> AsyncIterator[None]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await parts.contents.settled(STOP_SECONDS)
 
 
 async def _sweep_forever(parts: Parts) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prefect_platform.errors import Conflict
-from prefect_platform.server.app.guard import is_raw
+from prefect_platform.server.app.guard import is_opening, is_raw
 from prefect_platform.server.services import idempotency, tokens
 from prefect_platform.server.services.idempotency import Kept
 from prefect_platform.server.services.parts import Parts
@@ -84,7 +84,9 @@ async def _begin(parts: Parts, token_id: str, key: str, request: bytes) -> Kept 
 
 
 def _key(scope: Scope) -> str | None:
-    if scope["type"] != "http" or scope["method"] not in MUTATING or is_raw(scope["method"], scope["path"]):
+    if scope["type"] != "http" or scope["method"] not in MUTATING:
+        return None
+    if is_raw(scope["method"], scope["path"]) or is_opening(scope["method"], scope["path"]):
         return None
     found = _header(scope, HEADER)
     return found.decode("latin-1") if found is not None else None

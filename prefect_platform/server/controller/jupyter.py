@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller.admission import PLATFORM
-from prefect_platform.server.db.tables import JupyterServerRow, ResourceRow, WorkloadRow
+from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
+    content,
     jupyter_activity,
     jupyter_idle,
     jupyter_servers,
@@ -78,6 +80,9 @@ class JupyterWatch:
         except PlatformError as error:
             _log.info("Jupyter server of workload %s: %s", row.id, error.message)
             return None
+        except Exception:  # noqa: BLE001 - users' code answers there; the others are looked after all the same
+            _log.exception("Jupyter server of workload %s could not be asked; again in a moment", row.id)
+            return None
         return _Seen(resource_id, row.id, found)
 
     async def _attempt(self, seen: _Seen) -> None:
@@ -101,15 +106,29 @@ class JupyterWatch:
             start = await workloads.locked(session, seen.workload_id)
             if start is None or start.ended_at is not None or resource.target != ResourceTarget.RUNNING:
                 return
-            event = self._decide(seen.activity, resource, row, start)
+            project = await session.get_one(ProjectRow, resource.project_id)
+            event = self._decide(seen.activity, resource, row, start, project.name)
             if event is not None:
-                await notifications.tell(session, self._parts, event)
+                await self._tell(session, event)
         if event is not None:
             _log.info("%s", event.sentence)
+            self._parts.contents.forget()
             workloads.tell(self._parts, event.project_id)
 
+    async def _tell(self, session: AsyncSession, event: Event) -> None:
+        """Put it into the outbox. Where nothing can be masked nobody is told, and what was decided stands."""
+        try:
+            await notifications.tell(session, self._parts, event)
+        except PlatformError as error:
+            _log.warning("Nobody is told that %s: %s", event.sentence, error.message)
+
     def _decide(
-        self, activity: Activity, resource: ResourceRow, row: JupyterServerRow, start: WorkloadRow
+        self,
+        activity: Activity,
+        resource: ResourceRow,
+        row: JupyterServerRow,
+        start: WorkloadRow,
+        project: str,
     ) -> Event | None:
         now = self._parts.clock.now()
         at = now if activity.busy else min(activity.last or row.active_at, now)
@@ -118,7 +137,9 @@ class JupyterWatch:
         match jupyter_idle.decide(jupyter_servers.times(row), now):
             case Idle.WARN:
                 row.warned_at = now
-                return _event("stops soon", resource, now, self._warning(resource, row, now))
+                return self._event(
+                    "stops soon", resource, project, self._warning(resource, row, now, project)
+                )
             case Idle.CALM:
                 row.warned_at = None
             case Idle.STOP:
@@ -127,27 +148,29 @@ class JupyterWatch:
                 resource.reason = resource.next_start_at = None
                 workloads.ask_to_stop(start, PLATFORM, row.stopped_because)
                 sentence = f"Jupyter server {resource.name!r} is stopped: {row.stopped_because}."
-                return _event("is stopped", resource, now, sentence)
+                return self._event("is stopped", resource, project, sentence)
             case Idle.NONE:
                 pass
         return None
 
-    def _warning(self, resource: ResourceRow, row: JupyterServerRow, now: datetime) -> str:
+    def _warning(self, resource: ResourceRow, row: JupyterServerRow, now: datetime, project: str) -> str:
         end = jupyter_idle.stops_at(jupyter_servers.times(row)) or now
         left = shown_seconds(max(60.0, (end - now).total_seconds()))
         return (
             f"Jupyter server {resource.name!r} stops in {left} unless something is done in it. "
-            f"`prefect-platform resource extend {resource.name} --for 2h` keeps it."
+            f"`prefect-platform resource extend {resource.kind}/{resource.name} --for 2h "
+            f"--project {project}` keeps it."
         )
 
-
-def _event(what: str, resource: ResourceRow, at: datetime, sentence: str) -> Event:
-    return Event(
-        kind=EventKind.JUPYTER_STOPPING,
-        project_id=resource.project_id,
-        subject=resource.id,
-        title=f"Jupyter server {resource.name} {what}",
-        sentence=sentence,
-        command=f"prefect-platform resource show {resource.kind}/{resource.name}",
-        once=f"{what} {at.isoformat()}",
-    )
+    def _event(self, what: str, resource: ResourceRow, project: str, sentence: str) -> Event:
+        return Event(
+            kind=EventKind.JUPYTER_STOPPING,
+            project_id=resource.project_id,
+            subject=resource.id,
+            title=f"Jupyter server {resource.name} {what}",
+            sentence=sentence,
+            link=content.page(self._parts, resource.id),
+            command=f"prefect-platform resource show {resource.kind}/{resource.name} --project {project}",
+            log_workload_id=resource.workload_id,
+            once=f"{what} {self._parts.clock.now().isoformat()}",
+        )

@@ -5,7 +5,10 @@ One move at a time, in one transaction that holds the resource's row: two contro
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import shutil
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -50,6 +53,7 @@ class Keeper:
             project_id = await self._move(resource_id)
             if project_id is None:
                 return
+            self._parts.contents.forget()
             workloads.tell(self._parts, project_id)
 
     async def _due(self) -> list[str]:
@@ -69,20 +73,25 @@ class Keeper:
 
     async def _move(self, resource_id: str) -> str | None:
         """One move of one resource. Its project, if something was changed."""
+        folder: Path | None = None
         async with self._parts.database.session() as session:
             row = await session.get(ResourceRow, resource_id, with_for_update=True, populate_existing=True)
             if row is None or row.deleted_at is not None:
                 return None
             start = await workloads.locked(session, row.workload_id) if row.workload_id else None
             move = self._next(row, start)
-            if move is not None:
-                await self._do(move, session, row, start)
-                return row.project_id
-        return None
+            if move is None:
+                return None
+            project_id: str = row.project_id
+            folder = await self._do(move, session, row, start)
+        if folder is not None:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return project_id
 
     async def _do(
         self, move: Move, session: AsyncSession, row: ResourceRow, start: WorkloadRow | None
-    ) -> None:
+    ) -> Path | None:
+        """Do it in this transaction. The folder, if there is one, that goes after it."""
         at = self._parts.clock.now()
         match move:
             case Move.START:
@@ -92,8 +101,9 @@ class Keeper:
             case Move.NOTE_END:
                 resource_moves.note_end(row, start, always_on=kind_of(row.kind).always_on, now=at)
             case Move.FORGET:
-                await kind_of(row.kind).forget(session, self._parts, row)
                 row.deleted_at = at
+                return await kind_of(row.kind).forget(session, self._parts, row)
+        return None
 
     async def _start(self, session: AsyncSession, row: ResourceRow) -> None:
         """Begin a start; one whose size cannot be had any more fails with the reason, and waits."""

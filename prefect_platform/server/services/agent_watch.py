@@ -7,6 +7,7 @@ that the platform keeps is to report as long as it is wanted. Which episodes wer
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.names import new_id
-from prefect_platform.server.db.tables import AgentRow, NotificationRow, NotificationRuleRow, ResourceRow
+from prefect_platform.server.db.tables import (
+    AgentRow,
+    NotificationRow,
+    NotificationRuleRow,
+    ProjectRow,
+    ResourceRow,
+)
 from prefect_platform.server.services import notifications
 from prefect_platform.server.services.notifications import Event
 from prefect_platform.server.services.parts import Parts
@@ -27,6 +34,8 @@ GIVEN_UP = timedelta(days=7)
 """An agent that was not heard of for so long is not stuck, but gone."""
 WELL = ":well"
 """Ends the id of the event that ends an episode."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -56,7 +65,7 @@ class AgentWatch:
         for row in agents:
             sentence, well = self._finding(row, kept.get(row.id))
             if sentence is not None or well:
-                await self._tell(row.id, sentence)
+                await self._attempt(row.id, sentence)
 
     async def _agents(self, session: AsyncSession) -> Sequence[AgentRow]:
         rules = await session.scalars(
@@ -96,6 +105,12 @@ class AgentWatch:
         """Whether nobody expects to hear of this agent, which somebody ran by hand."""
         return row.last_seen_at is None or self._parts.clock.now() - row.last_seen_at > GIVEN_UP
 
+    async def _attempt(self, agent_id: str, sentence: str | None) -> None:
+        try:
+            await self._tell(agent_id, sentence)
+        except Exception:  # noqa: BLE001 - the others are told of all the same
+            _log.exception("nobody could be told of agent %s; again in a moment", agent_id)
+
     async def _tell(self, agent_id: str, sentence: str | None) -> None:
         """Open or close an episode, unless that was told. The lock on the agent's row makes it once."""
         async with self._parts.database.session() as session:
@@ -104,16 +119,26 @@ class AgentWatch:
             if row is None or is_open is (sentence is not None):
                 return
             state = "is stuck" if sentence else "is well again"
+            project = await session.get_one(ProjectRow, row.project_id)
+            kept = await session.get(ResourceRow, row.id)
             event = Event(
                 kind=EventKind.AGENT_STUCK,
                 project_id=row.project_id,
                 subject=row.id,
                 title=f"agent {row.name} {state}",
                 sentence=sentence or "It was heard of again, and takes runs.",
-                command="prefect-platform agent list",
+                command=_command(kept, project),
+                log_workload_id=kept.workload_id if kept else None,
                 once=new_id("ep") + ("" if sentence else WELL),
             )
             await notifications.tell(session, self._parts, event)
+
+
+def _command(kept: ResourceRow | None, project: ProjectRow) -> str:
+    """What shows more; of one that is run by hand the platform knows what stands in the list."""
+    if kept is None:
+        return f"prefect-platform agent list --project {project.name}"
+    return f"prefect-platform resource show {kept.kind}/{kept.name} --project {project.name}"
 
 
 def _problem(row: AgentRow) -> str | None:

@@ -70,10 +70,21 @@ async def link(session: AsyncSession, parts: Parts, caller: Caller, label: str) 
     return f"{parts.config.content_url(label)}{ENTRANCE}?ticket={secret}"
 
 
-def _check_domain(parts: Parts) -> None:
+def page(parts: Parts, label: str) -> str | None:
+    """Where a resource is, for who is signed in there; others read how to open it. None if nobody else could
+    reach it."""
+    return f"{parts.config.content_url(label)}/" if _is_reached(parts) else None
+
+
+def _is_reached(parts: Parts) -> bool:
     config = parts.config
     host = (urlsplit(config.url).hostname or "") if config.url else config.host.strip("[]")
-    if config.content_domain.partition(":")[0] == "localhost" and not is_loopback(host):
+    return config.content_domain.partition(":")[0] != "localhost" or is_loopback(host)
+
+
+def _check_domain(parts: Parts) -> None:
+    config = parts.config
+    if not _is_reached(parts):
         raise Conflict(
             f"The platform is at {config.public_url}, but resources are served below `localhost`, which is "
             "every visitor's own machine: set PREFECT_PLATFORM_CONTENT_DOMAIN to a wildcard domain."
@@ -224,7 +235,11 @@ async def end_visits(parts: Parts) -> None:
     for one in parts.contents.visits:
         found[(one.label, one.key)].append(one)
     for (label, key), visits in found.items():
-        reason = await _reason_to_leave(parts, label, key)
+        try:
+            reason = await _reason_to_leave(parts, label, key)
+        except Exception:  # noqa: BLE001 - what fails for one resource ends the visits of the others all the same
+            _log.exception("visits of %s could not be looked at; it is tried again in a moment", label)
+            continue
         for one in visits if reason else ():
             if not one.ended.done():
                 one.ended.set_result(reason)

@@ -9,6 +9,7 @@ service workers) must not be found by another resource that takes the name later
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ LABEL = re.compile(r"([a-z]{2,8})-[0-9a-hjkmnp-tv-z]{26}")
 
 ACTED_SECONDS = 10.0
 REMEMBERED = 1000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Contents:
         self.acted: Callable[[str], Awaitable[None]] | None = None
         """Told of a workload in which a visitor did something: not a mere look."""
         self._acted_at: dict[str, float] = {}
+        self._acting: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
         """Somebody's rights changed: look at all visits now."""
 
@@ -94,15 +98,34 @@ class Contents:
         found = LABEL.fullmatch(label)
         return self._resolvers.get(found[1]) if found else None
 
-    async def act(self, workload_id: str | None, uptime: float) -> None:
-        """A visitor does something there. Told on at most every `ACTED_SECONDS`."""
+    def act(self, workload_id: str | None, uptime: float) -> None:
+        """A visitor does something there. Told on in the background, since a busy database is no reason to
+        let them wait, and at most every `ACTED_SECONDS`."""
         last = self._acted_at.get(workload_id or "", -ACTED_SECONDS)
         if self.acted is None or workload_id is None or uptime - last < ACTED_SECONDS:
             return
         if len(self._acted_at) >= REMEMBERED:
             self._acted_at.clear()
         self._acted_at[workload_id] = uptime
-        await self.acted(workload_id)
+        task = asyncio.create_task(self._tell(self.acted, workload_id), name="acted")
+        self._acting.add(task)
+        task.add_done_callback(self._acting.discard)
+
+    async def _tell(self, acted: Callable[[str], Awaitable[None]], workload_id: str) -> None:
+        try:
+            await acted(workload_id)
+        except Exception:  # noqa: BLE001 - the visitor is served all the same
+            self._acted_at.pop(workload_id, None)
+            _log.exception("what is done in workload %s could not be noted; again when more is", workload_id)
+
+    async def settled(self, seconds: float) -> None:
+        """Until all that was done is told on; what takes longer is left."""
+        tasks = list(self._acting)
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def forget(self) -> None:
         """Ask the database again about everybody, at once: a token, a member or a resource has gone."""

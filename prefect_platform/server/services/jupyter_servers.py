@@ -20,7 +20,8 @@ from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import FINAL, Status
 
 RUNNING_STEP = "running"
-ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]{0,4})")
+HIGHEST_PORT = 65535
 _STEPS = (
     (RUNNING_STEP, JupyterStep.READY),
     ("start-script-ended", JupyterStep.STARTING),
@@ -45,7 +46,8 @@ def address(workload: WorkloadRow) -> str | None:
     """Where a start answers, once it does: `http://127.0.0.1:port`. A launcher says where, and runs with the
     user's code: no other host is believed, or the platform would ask it for that code."""
     told = [str(one["detail"]) for one in workload.steps if one["name"] == RUNNING_STEP and one.get("detail")]
-    return told[-1] if told and ADDRESS.fullmatch(told[-1]) else None
+    found = ADDRESS.fullmatch(told[-1]) if told else None
+    return found[0] if found and int(found[1]) <= HIGHEST_PORT else None
 
 
 async def states(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import NotFound
+from prefect_platform.errors import NotFound, SecretUnavailable
 from prefect_platform.masking.encodings import encoded
 from prefect_platform.masking.masker import MASK, masked
 from prefect_platform.masking.matcher import matcher
@@ -86,12 +86,15 @@ def short(text: str, most: int) -> str:
 async def masks(session: AsyncSession, parts: Parts, project_id: str, workload_id: str | None) -> Masks:
     """Every secret of the project, and what this workload was given.
 
+    A secret for its Prefect that is gone has no value to mask; one that is there is among the project's.
+
     Raises:
         Unavailable, DigestMismatch: the keyring cannot open one: then nothing can be told safely.
     """
     project = await session.get_one(ProjectRow, project_id)
     values = set(launch_specs.credentials(parts.config.orchestrator))
-    values.update(launch_specs.credentials(await orchestrators.settings(session, parts, project)))
+    with suppress(SecretUnavailable):
+        values.update(launch_specs.credentials(await orchestrators.settings(session, parts, project)))
     values.update(await _newest(session, parts, project_id))
     if workload_id is not None:
         values.update(await _given(session, parts, workload_id))

@@ -21,7 +21,8 @@ from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.contents import Upstream
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.jupyter_state import OpenLink
-from prefect_platform.wire.resources import ResourceKind
+from prefect_platform.wire.resources import ResourceKind, ResourceStatus, ResourceTarget
+from prefect_platform.wire.runs import Target
 
 HOME = "/lab"
 PREFIX = "rs"
@@ -44,7 +45,9 @@ async def behind(session: AsyncSession, parts: Parts, resource_id: str) -> Upstr
     if row is None or row.deleted_at is not None or row.kind != ResourceKind.JUPYTER_SERVER:
         return None
     start = await session.get(WorkloadRow, row.workload_id) if row.workload_id else None
-    where = jupyter_servers.address(start) if start is not None and jupyter_servers.is_open(start) else None
+    runs = start is not None and jupyter_servers.is_open(start)
+    ends = runs and start is not None and _is_to_end(row, start)
+    where = jupyter_servers.address(start) if start is not None and runs and not ends else None
     parsed = urlsplit(where or "")
     return Upstream(
         kind=row.kind,
@@ -52,11 +55,18 @@ async def behind(session: AsyncSession, parts: Parts, resource_id: str) -> Upstr
         project_id=row.project_id,
         workload_id=row.workload_id,
         address=(parsed.hostname, parsed.port) if parsed.hostname and parsed.port else None,
-        state=resource_moves.status(row, start, parts.clock.now()).value,
+        state=(
+            ResourceStatus.STOPPING if ends else resource_moves.status(row, start, parts.clock.now())
+        ).value,
         headers=(jupyter_tokens.header(parts, start.id),) if start is not None and where else (),
         user_id=row.owner_id,  # in it somebody works as its owner
         home=HOME,
     )
+
+
+def _is_to_end(row: ResourceRow, start: WorkloadRow) -> bool:
+    """Then nobody is led there any more: whoever takes its port next must not be sent what opens it."""
+    return row.target != ResourceTarget.RUNNING or row.restart or start.target == Target.STOPPED
 
 
 async def link(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> OpenLink:

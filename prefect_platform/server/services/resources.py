@@ -161,6 +161,7 @@ async def stop(parts: Parts, caller: Caller, project_name: str, kind: ResourceKi
         row.target = ResourceTarget.STOPPED.value
         row.restart, row.reason, row.next_start_at = False, None, None
         view = await resource_views.resource(session, project, row, parts.clock.now())
+    parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
 
@@ -175,6 +176,7 @@ async def restart(parts: Parts, caller: Caller, project_name: str, kind: Resourc
         else:
             _want_start(row, parts)
         view = await resource_views.resource(session, project, row, parts.clock.now())
+    parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
 
@@ -201,6 +203,7 @@ async def remove(parts: Parts, caller: Caller, project_name: str, kind: Resource
         project, row = await _changeable(session, caller, project_name, kind, name, to_end=True)
         row.target = ResourceTarget.DELETED.value
         view = await resource_views.resource(session, project, row, parts.clock.now())
+    parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
 

@@ -34,7 +34,7 @@ async def relay(parts: Parts, asked: Asked, visit: Visit, receive: Receive, send
     """
     upstream, connection = await reach(parts, visit)
     if asked.method.upper() not in LOOKING:
-        await parts.contents.act(upstream.workload_id, parts.clock.uptime())
+        parts.contents.act(upstream.workload_id, parts.clock.uptime())
     with closing(connection), parts.contents.visiting(visit):
         sent = headers.to_upstream(asked, upstream, scheme_of(parts))
         await _send(connection, h11.Request(method=asked.method, target=asked.target, headers=sent))

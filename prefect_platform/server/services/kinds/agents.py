@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
@@ -106,12 +107,13 @@ class Agents:
     ) -> tuple[str, list[str]]:
         raise Conflict("The token of an agent lasts as long as its start: there is nothing to renew.")
 
-    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
+    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> Path | None:
         """Its runs go on telling who has picked them up; its name is free."""
         await _revoke(session, resource.id, parts.clock.now())
         row = await session.get(AgentRow, resource.id)
         if row is not None:
             row.name = row.id
+        return None
 
     async def _token(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> str:
         """A token for this start alone: what the last one had ends here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -84,6 +85,7 @@ class Kind(Protocol):
         """
         ...
 
-    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
-        """Nothing of it is left: take away what it alone had."""
+    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> Path | None:
+        """Nothing of it is left: take away what it alone had. Its folder, if it has one, is removed by the
+        caller once this is committed: that may take long, and cannot be taken back."""
         ...

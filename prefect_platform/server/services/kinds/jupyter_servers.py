@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -141,9 +140,9 @@ class JupyterServers:
         profile, signed_in = await self._profile(session, parts, resource, row, project)
         return profile, [signed_in]
 
-    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> None:
+    async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> Path | None:
         """What JupyterLab remembers of it goes; the files that its user made stay where they are."""
-        shutil.rmtree(_settings(parts, resource), ignore_errors=True)
+        return _settings(parts, resource)
 
     async def _profile(
         self,

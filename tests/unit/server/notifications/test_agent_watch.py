@@ -8,11 +8,16 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from prefect_platform.errors import SecretUnavailable
+from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.db.tables import AgentRow, ResourceRow
-from prefect_platform.server.services import agents, resources
+from prefect_platform.server.services import agents, notifications, resources
 from prefect_platform.server.services.agent_watch import STUCK_SECONDS, AgentWatch
+from prefect_platform.server.services.notifications import Event
+from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.agents import AgentReport
 from prefect_platform.wire.resources import ResourceCreate, ResourceKind
 from tests.notification_scene import Notifying
@@ -57,7 +62,7 @@ async def test_an_agent_that_falls_silent_is_told_once_and_once_when_it_is_back(
     assert len(await told(stage)) == 3
     await stage.turns()
     assert "It was last heard of at 2026-01-01" in hook.bodies[0]
-    assert "prefect-platform agent list" in hook.bodies[0]
+    assert "prefect-platform agent list --project default" in hook.bodies[0]
 
 
 async def test_a_problem_that_lasts_is_told_and_one_that_passes_is_not(stage: Notifying) -> None:
@@ -130,6 +135,34 @@ async def test_one_that_is_to_be_stopped_or_was_just_started_again_is_not_stuck(
     assert await told(stage) == []
     await pass_time(stage, watch, 120)
     assert await told(stage) == ["agent night is stuck"]
+
+
+async def test_of_one_that_is_kept_the_log_is_told_and_one_that_cannot_be_told_of_holds_up_no_other(
+    stage: Notifying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.rule("json://127.0.0.1:1/", events=["agent-stuck"])
+    request = ResourceCreate(kind=ResourceKind.PREFECT_AGENT, name="night", spec={})
+    made = await resources.create(stage.parts, stage.scene.user, "default", request)
+    await Keeper(stage.parts).round()
+    async with stage.parts.database.session() as session:
+        await session.execute(update(AgentRow).values(last_seen_at=stage.clock.now()))
+    watch, tell = AgentWatch(stage.parts), notifications.tell
+
+    async def breaks(session: AsyncSession, parts: Parts, event: Event) -> int:
+        if event.subject != made.id:
+            raise SecretUnavailable("The keyring has no such key.")
+        return await tell(session, parts, event)
+
+    monkeypatch.setattr(notifications, "tell", breaks)
+    await pass_time(stage, watch, STUCK_SECONDS + 60)
+    (row,) = await stage.outbox()
+    start = (await stage.scene.row(ResourceRow, made.id)).workload_id
+    assert start is not None
+    assert (row.subject, row.payload["workload_id"], row.payload["link"]) == (made.id, start, None)
+    assert row.payload["command"] == "prefect-platform resource show prefect-agent/night --project default"
+    monkeypatch.setattr(notifications, "tell", tell)
+    await watch.look()
+    assert sorted(await told(stage)) == ["agent first is stuck", "agent night is stuck"]
 
 
 async def test_nobody_is_watched_where_nobody_asks(stage: Notifying) -> None:

@@ -10,7 +10,14 @@ from sqlalchemy import select, update
 
 from prefect_platform.errors import PlatformError
 from prefect_platform.masking.encodings import encoded
-from prefect_platform.server.db.tables import FlowRow, NotificationRow, RunRow, SecretRow, SecretUseRow
+from prefect_platform.server.db.tables import (
+    FlowRow,
+    NotificationRow,
+    ProjectRow,
+    RunRow,
+    SecretRow,
+    SecretUseRow,
+)
 from prefect_platform.server.services import notification_text, notifications
 from prefect_platform.server.services.notification_text import Masks, plain
 from prefect_platform.server.services.notifications import Event
@@ -125,6 +132,20 @@ async def test_without_the_keyring_nothing_is_sent(
     await stage.turns()
     assert CANARY not in await told(stage, hook)
     assert len(hook.got) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_end_is_told_although_the_secret_for_prefect_is_gone(
+    stage: Notifying, hook: Webhook
+) -> None:
+    await stage.secret("canary", CANARY)
+    await stage.rule(hook.url)
+    async with stage.parts.database.session() as session:
+        await session.execute(update(ProjectRow).values(orchestrator_secret="deleted-since"))
+    await stage.failed(CANARY)
+    await stage.turns()
+    assert len(hook.got) == 1
+    assert CANARY not in await told(stage, hook)
 
 
 def test_the_beginning_of_a_secret_at_a_cut_is_masked() -> None:

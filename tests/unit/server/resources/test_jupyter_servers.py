@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from prefect_platform.server.db.tables import ProjectRow, ResourceRow, SecretUse
 from prefect_platform.server.services import (
     agents,
     ends,
+    jupyter_activity,
     jupyter_servers,
     jupyter_tokens,
     launches,
@@ -34,6 +36,8 @@ from prefect_platform.server.services import (
     tokens,
     workloads,
 )
+from prefect_platform.server.stores.key_list import fresh_key
+from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.agents import AgentCreate
 from prefect_platform.wire.jupyter_state import ResourceExtend
@@ -48,6 +52,7 @@ from prefect_platform.wire.resources import (
 from prefect_platform.wire.runs import ResultReport, Status, StepReport, Target
 from prefect_platform.wire.secrets import SecretSet
 from prefect_platform.wire.tokens import TokenCreate, TokenKind
+from tests.notification_scene import Notifying
 from tests.server_scene import Scene, scene
 
 pytestmark = pytest.mark.asyncio
@@ -461,7 +466,15 @@ async def test_how_far_a_start_has_come(stage: Scene, told: list[str], step: str
 
 
 @pytest.mark.parametrize(
-    "address", ["http://198.51.100.7:80", "http://localhost@198.51.100.7:80", "file:///etc/passwd", "x"]
+    "address",
+    [
+        "http://198.51.100.7:80",
+        "http://localhost@198.51.100.7:80",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "file:///etc/passwd",
+        "x",
+    ],
 )
 async def test_no_other_host_is_asked(stage: Scene, answers: Answers, address: str) -> None:
     """Whoever works in a server could make its launcher say that it answers there."""
@@ -471,3 +484,132 @@ async def test_no_other_host_is_asked(stage: Scene, answers: Answers, address: s
     assert found is not None
     assert (found.address, found.headers) == (None, ())
     await JupyterWatch(stage.parts).round()
+
+
+async def test_a_server_that_breaks_its_look_holds_up_no_other(
+    stage: Scene, answers: Answers, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running(stage, answers.url)
+    watch, ask = JupyterWatch(stage.parts), jupyter_activity.ask
+    broken = SimpleNamespace(id="wl-broken", steps=[{"name": "running", "detail": "http://127.0.0.1:1"}])
+    found = await watch._running()
+
+    async def both() -> list[Any]:
+        return [("rs-broken", broken), *found]
+
+    async def breaks(address: str, header: tuple[str, str]) -> Any:
+        if address != answers.url:
+            raise ExceptionGroup("all attempts failed", [OverflowError("port")])
+        return await ask(address, header)
+
+    monkeypatch.setattr(watch, "_running", both)
+    monkeypatch.setattr(jupyter_activity, "ask", breaks)
+    await clock.advance(55 * 60)
+    await watch.round()
+    assert (await show(stage)).state.jupyter.warned_at == clock.now()
+
+
+async def test_a_look_reads_no_certificates(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That would hold up everything else each time."""
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("certificates were read")
+
+    monkeypatch.setattr("ssl.create_default_context", read)
+    assert not (await jupyter_activity.ask(answers.url, ("Authorization", "token x"))).busy
+
+
+# Who is told
+
+
+async def told(stage: Scene, clock: ManualClock) -> list[dict[str, Any]]:
+    return [row.payload for row in await Notifying(stage, clock).outbox()]
+
+
+async def test_what_is_told_has_its_log_its_link_and_commands_that_work_anywhere(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    await Notifying(stage, clock).rule("jsons://127.0.0.1:1/", events=["jupyter-stopping"])
+    workload = await running(stage, answers.url)
+    await clock.advance(55 * 60)
+    await JupyterWatch(stage.parts).round()
+    await clock.advance(600)
+    await JupyterWatch(stage.parts).round()
+    warning, end = await told(stage, clock)
+    assert (
+        "`prefect-platform resource extend jupyter-server/lab --for 2h --project default`"
+        in warning["sentence"]
+    )
+    for payload in (warning, end):
+        assert payload["command"] == "prefect-platform resource show jupyter-server/lab --project default"
+        assert payload["link"] == f"http://{(await show(stage)).id}.localhost:4280/"
+        assert payload["workload_id"] == workload
+
+
+async def test_one_is_stopped_and_told_although_the_secret_for_prefect_is_gone(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    await Notifying(stage, clock).rule("jsons://127.0.0.1:1/", events=["jupyter-stopping"])
+    workload = await running(stage, answers.url)
+    async with stage.parts.database.session() as session:
+        project = await session.get_one(ProjectRow, stage.agent.project_id)
+        project.orchestrator_secret = "deleted-since"
+    for minutes in (55, 10):
+        await clock.advance(minutes * 60)
+        await JupyterWatch(stage.parts).round()
+    assert await stage.stop_wanted(workload)
+    assert len(await told(stage, clock)) == 2
+
+
+async def test_one_is_stopped_although_nobody_can_be_told(
+    stage: Scene, answers: Answers, clock: ManualClock
+) -> None:
+    """Without the keyring nothing can be masked; it costs money all the same."""
+    await Notifying(stage, clock).rule("jsons://127.0.0.1:1/", events=["jupyter-stopping"])
+    workload = await running(stage, answers.url)
+    assert isinstance(stage.parts.keyring, MemoryKeyring)
+    stage.parts.keyring.keys[:] = [fresh_key()]
+    for minutes in (55, 10):
+        await clock.advance(minutes * 60)
+        await JupyterWatch(stage.parts).round()
+    assert await stage.stop_wanted(workload)
+    assert await told(stage, clock) == []
+
+
+# Where it was, nobody is led any more
+
+
+@pytest.mark.parametrize("end", [resources.stop, resources.restart, resources.remove])
+async def test_from_its_end_on_nobody_is_led_to_its_port(stage: Scene, answers: Answers, end: Any) -> None:
+    """Somebody else may get it, who must not hear what opens the server."""
+    await running(stage, answers.url)
+    forgotten = stage.parts.contents.forgotten
+    await end(stage.parts, stage.user, "default", JUPYTER, "lab")
+    assert stage.parts.contents.forgotten > forgotten
+    async with stage.parts.database.reader() as session:
+        found = await opening.behind(session, stage.parts, (await show(stage)).id)
+    assert found is not None
+    assert (found.address, found.headers, found.state) == (None, (), "stopping")
+
+
+async def test_the_end_of_a_start_and_of_a_server_are_looked_up_at_once(
+    stage: Scene, answers: Answers
+) -> None:
+    workload = await running(stage, answers.url)
+    folder = stage.parts.config.data_dir / "shared" / "jupyter" / (await show(stage)).id
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text("{}")
+    result = ResultReport(exit_code=1, signal=None, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    forgotten = stage.parts.contents.forgotten
+    await Keeper(stage.parts).round()
+    assert stage.parts.contents.forgotten > forgotten
+    await resources.remove(stage.parts, stage.user, "default", JUPYTER, "lab")
+    async with stage.parts.database.session() as session:
+        row = await workloads.locked(session, workload)
+        assert row is not None
+        row.removed_at = stage.parts.clock.now()
+    forgotten = stage.parts.contents.forgotten
+    await Keeper(stage.parts).round()
+    assert stage.parts.contents.forgotten > forgotten
+    assert not folder.exists()

@@ -264,3 +264,68 @@ async def test_what_was_read_before_a_revocation_is_not_remembered_after(parts: 
     parts.contents.register("te", slow)  # type: ignore[arg-type]
     assert await content.visit(parts, label, [secret]) is not None
     assert not parts.contents.known
+
+
+@pytest.mark.asyncio
+async def test_a_resource_that_cannot_be_looked_up_ends_the_visits_of_others_all_the_same(
+    parts: Parts,
+) -> None:
+    caller, (resources, broken) = await owner(parts), await resource(parts)
+    other = resources.add(await server_calls.project_id(parts), ADDRESS)
+    visits = [
+        await content.visit(parts, label, [await cookie(parts, caller, label)]) for label in (broken, other)
+    ]
+    assert visits[0] is not None
+    assert visits[1] is not None
+
+    async def resolve(_: object, label: str) -> None:
+        if label == broken:
+            raise ValueError("Port out of range 0-65535")
+
+    parts.contents.register("te", resolve)  # type: ignore[arg-type]
+    with parts.contents.visiting(visits[0]), parts.contents.visiting(visits[1]):
+        await content.end_visits(parts)
+    assert not visits[0].ended.done()
+    assert "has ended" in visits[1].ended.result()
+
+
+# What a visitor does
+
+
+@pytest.mark.asyncio
+async def test_what_a_visitor_does_is_noted_behind_their_back_and_again_after_a_failure(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    busy = asyncio.Event()
+
+    async def acted(workload_id: str) -> None:
+        heard.append(workload_id)
+        await busy.wait()
+        if len(heard) == 1:
+            raise OSError("database is locked")
+
+    parts.contents.acted = acted
+    parts.contents.act("wl-1", 0.0)
+    await asyncio.sleep(0)
+    parts.contents.act("wl-1", 1.0)
+    busy.set()
+    await parts.contents.settled(5.0)
+    assert heard == ["wl-1"], "once in ten seconds"
+    assert "wl-1 could not be noted" in caplog.text
+    parts.contents.act("wl-1", 2.0)
+    await parts.contents.settled(5.0)
+    parts.contents.act("wl-1", 3.0)
+    await parts.contents.settled(5.0)
+    assert heard == ["wl-1"] * 2
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_noted_in_time_is_left_at_the_end(parts: Parts) -> None:
+    async def never(_: str) -> None:
+        await asyncio.Event().wait()
+
+    parts.contents.acted = never
+    parts.contents.act("wl-1", 0.0)
+    await parts.contents.settled(0.0)
+    assert not parts.contents._acting

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from prefect_platform.errors import Conflict, IdempotencyConflict, UsageError
+from prefect_platform.server.app.kept_answers import KeptAnswers
 from prefect_platform.server.db.tables import IdempotencyRow
-from prefect_platform.server.services import idempotency
+from prefect_platform.server.services import idempotency, tokens
 from prefect_platform.server.services.idempotency import Kept
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.key_list import fresh_key
 from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.testing.manual_clock import ManualClock
+from prefect_platform.wire.tokens import TokenKind
+from tests import server_calls
 
 SECRET = b'{"secret":"pp_user_' + b"x" * 43 + b'"}'
 
@@ -141,3 +147,40 @@ async def test_a_repeat_whose_key_was_taken_from_the_ring_is_told(parts: Parts, 
 async def test_a_key_that_is_none(parts: Parts, key: str) -> None:
     with pytest.raises(UsageError, match="Idempotency-Key"):
         await idempotency.begin(parts, "tk", key, b"h")
+
+
+async def called(parts: Parts, secret: str, path: str, link: str) -> str:
+    """A call with a key, whose route answers with a link."""
+    sent: list[dict[str, Any]] = []
+
+    async def route(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps({"url": link}).encode()})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"idempotency-key", b"k"), (b"authorization", f"Bearer {secret}".encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers,
+        "app": SimpleNamespace(state=SimpleNamespace(parts=parts)),
+    }  # fmt: skip
+    await KeptAnswers(route)(scope, receive, send)
+    return str(json.loads(sent[1]["body"])["url"])
+
+
+@pytest.mark.asyncio
+async def test_a_link_that_is_good_once_is_kept_nowhere_and_a_repeat_gets_another(parts: Parts) -> None:
+    owner = await server_calls.owner(parts)
+    async with parts.database.session() as session:
+        _, secret = await tokens.issue(session, parts, kind=TokenKind.USER, label="x", user_id=owner.user_id)
+    path = "/api/v1/projects/default/resources/jupyter-server/lab"
+    assert await called(parts, secret, f"{path}/open", "http://x/?ticket=1") == "http://x/?ticket=1"
+    assert await called(parts, secret, f"{path}/open", "http://x/?ticket=2") == "http://x/?ticket=2"
+    async with parts.database.reader() as session:
+        assert (await session.scalars(select(IdempotencyRow))).all() == []
+    assert await called(parts, secret, f"{path}/stop", "first") == "first"
+    assert await called(parts, secret, f"{path}/stop", "second") == "first"
