@@ -88,7 +88,7 @@ def test_agents_are_listed(platform: Scene) -> None:
     assert "No agents in default." in platform.type("agent", "list").stdout
     platform.client.agents.create("default", "local")
     row = platform.type("agent", "list").stdout.splitlines()[1]
-    assert row.split() == ["local", "by", "hand", "never", "-", "-", "-", "-", "-"]
+    assert row.split() == ["local", "by", "hand", "never", "-", "-", "-", "-", "-", "-"]
 
 
 def test_an_agent_is_made_seen_stopped_and_deleted(platform: Scene) -> None:
