@@ -72,10 +72,10 @@ async def test_a_burst_of_429_in_any_step_loses_nothing_and_doubles_nothing(
 
 
 async def _burst(w: World, gateway: CloudGateway, step: str) -> None:
+    before = gateway.limited
+    gateway.limit(5, 0.2, lambda _method, path: step in path)  # before the first look, which may be kept
     async with w.agent(poll_seconds=0.2) as agent:
         w.platform.slots = 100
-        before = gateway.limited
-        gateway.limit(5, 0.2, lambda _method, path: step in path)
         runs = [await w.start() for _ in range(4)]
         attempts = [await w.running(run) for run in runs]
         for attempt in attempts:
