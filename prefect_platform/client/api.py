@@ -7,6 +7,7 @@ from typing import Self
 
 from prefect_platform.client.agents import Agents
 from prefect_platform.client.attempts import Attempts
+from prefect_platform.client.clusters import Clusters
 from prefect_platform.client.environments import Environments
 from prefect_platform.client.flows import Flows
 from prefect_platform.client.logs import Logs
@@ -53,6 +54,7 @@ class PlatformClient:
         self.attempts = Attempts(self.transport)
         self.projects = Projects(self.transport)
         self.resources = Resources(self.transport)
+        self.clusters = Clusters(self.transport)
         self.tokens = Tokens(self.transport)
         self.secrets = Secrets(self.transport)
         self.notifications = Notifications(self.transport)

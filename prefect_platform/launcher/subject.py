@@ -151,10 +151,10 @@ class ProgramSubject:
                 ) from error
 
     def variables(self, place: Path) -> dict[str, str]:
-        return {name: self._filled(value) for name, value in self._program.variables.items()}
+        return {name: self._filled(value, place) for name, value in self._program.variables.items()}
 
     def arguments(self, place: Path) -> tuple[str, ...]:
-        return tuple(map(self._filled, self._program.arguments))
+        return tuple(self._filled(one, place) for one in self._program.arguments)
 
     def control(
         self, selector: selectors.BaseSelector, started: Callable[[str | None], None], token: str
@@ -162,8 +162,8 @@ class ProgramSubject:
         port = self._port if self._program.ready_path is not None else 0
         return Readiness(self._program, port, started, self._signals)
 
-    def _filled(self, text: str) -> str:
-        text = text.replace("{directory}", str(self._directory))
+    def _filled(self, text: str, code: Path) -> str:
+        text = text.replace("{directory}", str(self._directory)).replace("{code}", str(code))
         return text.replace("{port}", str(self._port)) if "{port}" in text else text
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from prefect_platform.wire import git
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, Sha256, When
+from prefect_platform.wire.dask_spec import DaskSpec
 from prefect_platform.wire.environments import EnvironmentSpec, GitRepository
 from prefect_platform.wire.run_options import RunOptions
 from prefect_platform.wire.secrets import SecretName
@@ -123,6 +124,8 @@ class VersionSettings(Request):
     """Whether a difference of the environment ends a run before user code."""
     source_secret: SecretName | None = None
     """Secret that opens the git repository of the code: a token, `user:token` or a private SSH key."""
+    dask: DaskSpec | None = None
+    """The cluster that each run has of its own, if it is to have one."""
 
 
 class RegisterRequest(Request):

@@ -101,8 +101,8 @@ class Repository:
 class Program:
     """What a workload runs that is no flow: an agent, a Jupyter server.
 
-    In `arguments` and `variables`, `{directory}` stands for the directory of its files, and `{port}` for a
-    free port of the loopback interface that the launcher finds.
+    In `arguments` and `variables`, `{directory}` stands for the directory of its files, `{code}` for that of
+    the code that was fetched, and `{port}` for a free port of the loopback interface that the launcher finds.
     """
 
     title: str

@@ -57,6 +57,8 @@ class WorkloadKind(StrEnum):
     RUN_ATTEMPT = "run-attempt"
     AGENT = "agent"
     JUPYTER_SERVER = "jupyter-server"
+    DASK_SCHEDULER = "dask-scheduler"
+    DASK_WORKER = "dask-worker"
 
 
 class Renewed(Answer):

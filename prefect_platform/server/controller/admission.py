@@ -5,18 +5,32 @@ promise the same memory or the same GPU twice. The first that does not fit waits
 One that waits for nothing but GPUs holds up those alone that ask for GPUs too: a device may be held for
 days, and what it would also take of memory and cores is not kept free for it until then. While the driver
 does not answer, one that asks for devices that are not seen waits too, and holds up nobody.
+
+A run with a Dask cluster is admitted together with its scheduler and the least number of workers that it is
+to have, or as many as this machine can have at all: a parent that waits for its workers cannot lock a laptop.
+All other members of clusters go first, as children of runs do, take what room there is, and hold up nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from prefect_platform.server.controller import admission_groups
 from prefect_platform.server.db.tables import InstallationRow, WorkloadRow
-from prefect_platform.server.services import capacity, ends, sizes, workloads
+from prefect_platform.server.services import (
+    capacity,
+    cluster_moves,
+    cluster_waiting,
+    ends,
+    sizes,
+    workloads,
+)
 from prefect_platform.server.services.capacity import Room
 from prefect_platform.server.services.catalogue import MACHINE
 from prefect_platform.server.services.machine import Machine
@@ -37,7 +51,8 @@ GIB = 1 << 30
 async def admit(parts: Parts) -> list[WorkloadRow]:
     """Move the waiting that fit to PROVISIONING, and give them. What can never fit is ended."""
     async with parts.database.reader() as session:
-        if not (await capacity.queued(session)).count:
+        waiting = await capacity.queued(session)
+        if not waiting.count and not waiting.members:
             return []
     async with parts.database.session() as session:
         await session.execute(select(InstallationRow.id).with_for_update())
@@ -58,27 +73,105 @@ async def _each(
     admitted: list[WorkloadRow] = []
     touched: set[str] = set()
     bounded, gpus_wanted = parts.machine.bounded, False
+    free = await _each_loose(session, parts, free, admitted, touched)
     async for row in _in_turn(session):
         at = parts.clock.now()
         if row.size == MACHINE and bounded:
             await _take_all(session, parts, row)
-        if bounded and (reason := never(row, total, parts.machine)):
+        group = [row, *await admission_groups.members(session, row, total if bounded else None)]
+        if bounded and (reason := _never_together(group, total, parts.machine)):
             await ends.crash(session, row, reason, PLATFORM, at)
-        elif bounded and (reason := unseen(row, parts.machine)):
-            if not _note_waiting(row, reason, at):
-                continue
-        elif bounded and not free.holds(row):
+            touched.add(row.project_id)
+            continue
+        if bounded and (reason := unseen(row, parts.machine)):
+            if _note_waiting(row, reason, at):
+                touched.add(row.project_id)
+            continue
+        placed = place(free, group)
+        if bounded and placed.lacks is Lacks.ROOM:
             break
-        elif bounded and row.gpu is not None and (gpus_wanted or free.devices(row) is None):
+        wants_gpus = any(one.gpu is not None for one in group)
+        if bounded and wants_gpus and (gpus_wanted or placed.lacks is Lacks.GPUS):
             gpus_wanted = True
             continue
-        else:
-            row.gpus = (free.devices(row) or None) if bounded else None
-            await workloads.move(session, row, Status.PROVISIONING, PLATFORM, None, at)
-            free = free.without(row.cores, row.memory_bytes, row.gpus or ())
-            admitted.append(row)
+        free = await _admit(session, parts, group, placed if bounded else None, free)
+        admitted += group
         touched.add(row.project_id)
     return admitted, touched
+
+
+async def _each_loose(
+    session: AsyncSession, parts: Parts, free: Room, admitted: list[WorkloadRow], touched: set[str]
+) -> Room:
+    """Members of clusters that wait by themselves: each takes what room there is. What is left."""
+    bounded = parts.machine.bounded
+    for row in await admission_groups.loose(session, BATCH):
+        placed = place(free, [row])
+        if not bounded or placed.room is not None:
+            free = await _admit(session, parts, [row], placed if bounded else None, free)
+            admitted.append(row)
+            touched.add(row.project_id)
+    return free
+
+
+class Lacks(StrEnum):
+    """What there is too little of."""
+
+    ROOM = "room"
+    GPUS = "gpus"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Workloads that are admitted together, if they fit."""
+
+    room: Room | None
+    """What is left then."""
+    devices: Sequence[list[str]] = ()
+    """UUIDs for each."""
+    lacks: Lacks | None = None
+
+
+def place(free: Room, rows: Sequence[WorkloadRow]) -> Placed:
+    """Room for all of these, or for none."""
+    found, lacks = [], None
+    for row in rows:
+        if not free.holds(row):
+            return Placed(None, lacks=Lacks.ROOM)
+        devices = free.devices(row)
+        if devices is None:
+            lacks = Lacks.GPUS
+        found.append(devices or [])
+        free = free.without(row.cores, row.memory_bytes, devices or ())
+    return Placed(None if lacks else free, found, lacks)
+
+
+async def _admit(
+    session: AsyncSession, parts: Parts, rows: Sequence[WorkloadRow], placed: Placed | None, free: Room
+) -> Room:
+    """Give these their room; what is left."""
+    for number, row in enumerate(rows):
+        row.gpus = (placed.devices[number] or None) if placed is not None else None
+        await workloads.move(session, row, Status.PROVISIONING, PLATFORM, None, parts.clock.now())
+    return placed.room if placed is not None and placed.room is not None else free
+
+
+def _never_together(group: Sequence[WorkloadRow], total: Room, machine: Machine) -> str | None:
+    """Why a run and what belongs to it can never start here, if they cannot."""
+    row, *members = group
+    if reason := never(row, total, machine):
+        return reason
+    for one in members:
+        if why := cluster_waiting.never(one, machine):
+            return f"{cluster_moves.member_name(one)} of its Dask cluster can never start here: {why}."
+    if members and place(total, group).lacks is Lacks.ROOM:
+        needed = sum(one.memory_bytes for one in group)
+        return (
+            "It can never start here together with the scheduler and one worker of its Dask cluster: that "
+            f"takes {needed / GIB:.1f} GiB of memory, and all of this platform has "
+            f"{total.memory_bytes / GIB:.1f} GiB. Register the flow with smaller sizes."
+        )
+    return None
 
 
 async def _take_all(session: AsyncSession, parts: Parts, row: WorkloadRow) -> None:
@@ -109,6 +202,7 @@ async def _waiting(session: AsyncSession, *conditions: ColumnElement[bool]) -> l
         .where(
             WorkloadRow.status == Status.QUEUED.value,
             WorkloadRow.target == Target.RUNNING.value,
+            WorkloadRow.cluster_id.is_(None),
             *conditions,
         )
         .order_by(WorkloadRow.priority.desc(), WorkloadRow.created_at, WorkloadRow.id)

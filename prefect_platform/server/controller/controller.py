@@ -17,6 +17,7 @@ from sqlalchemy import select
 from prefect_platform.backends.base import Backend
 from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller import admission, sweeps
+from prefect_platform.server.controller.clusters import ClusterKeeper
 from prefect_platform.server.controller.jupyter import LOOK_SECONDS, JupyterWatch
 from prefect_platform.server.controller.locks import LockLost, forget_all, held
 from prefect_platform.server.controller.observing import Observer
@@ -27,7 +28,7 @@ from prefect_platform.server.controller.silence import Silence
 from prefect_platform.server.controller.starting import Starter, StartFailed
 from prefect_platform.server.controller.steps import Reconciler
 from prefect_platform.server.db.tables import WorkloadRow
-from prefect_platform.server.services.parts import RESOURCES, WORKLOADS, Parts
+from prefect_platform.server.services.parts import CLUSTERS, RESOURCES, WORKLOADS, Parts
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ STOP_SECONDS = 5.0
 CHANGE_SECONDS = 30.0
 KEEP_SECONDS = 0.5
 """How often resources are looked at that nobody told of: one whose start has ended, or is due."""
+ORPHANS_SECONDS = 10.0
+"""How often members are looked for whose cluster is gone."""
 CAPACITY_SECONDS = 5.0
 """How often the size of the machine is asked for."""
 
@@ -53,6 +56,7 @@ class Controller:
         self._starter = Starter(parts, backend)
         self._observer = Observer(backend)
         self._keeper = Keeper(parts)
+        self._clusters = ClusterKeeper(parts)
         self._jupyter = JupyterWatch(parts)
         self._reconciler = Reconciler(parts, backend, self._observer, self._silence, self._starter)
         self._measured: float | None = None
@@ -67,6 +71,7 @@ class Controller:
             self._scanning,
             self._admitting,
             self._keeping,
+            self._keeping_clusters,
             self._looking_after_jupyter,
             self._watching,
             self._sweeping,
@@ -101,6 +106,16 @@ class Controller:
         with self._parts.wakeups.listen(RESOURCES) as listener:
             while True:
                 await self._attempt("keep the resources", self._keeper.round)
+                await listener.wait(min(self._parts.config.runs.scan_seconds, KEEP_SECONDS))
+
+    async def _keeping_clusters(self) -> None:
+        swept = self._parts.clock.uptime()
+        with self._parts.wakeups.listen(CLUSTERS) as listener:
+            while True:
+                await self._attempt("keep the clusters", self._clusters.round)
+                if self._parts.clock.uptime() - swept >= ORPHANS_SECONDS:
+                    swept = self._parts.clock.uptime()
+                    await self._attempt("sweep the clusters", self._clusters.sweep)
                 await listener.wait(min(self._parts.config.runs.scan_seconds, KEEP_SECONDS))
 
     async def _looking_after_jupyter(self) -> None:

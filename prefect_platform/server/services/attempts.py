@@ -22,9 +22,19 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import ends, projects, settlement, sizes, workload_views, workloads
+from prefect_platform.server.services import (
+    cluster_rows,
+    clusters,
+    ends,
+    projects,
+    settlement,
+    sizes,
+    workload_views,
+    workloads,
+)
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.clusters import ClusterOwner
 from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import (
     FINAL,
@@ -86,6 +96,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
     attempt = _attempt(run, row, caller, request)
     session.add(attempt)
     await session.flush()
+    await _cluster(session, parts, version, row, caller)
     return await workload_views.attempt(session, attempt)
 
 
@@ -186,6 +197,27 @@ def _workload(parts: Parts, version: FlowVersionRow, run: RunRow, priority: int,
         steps=[],
         created_at=at,
     )
+
+
+async def _cluster(
+    session: AsyncSession, parts: Parts, version: FlowVersionRow, row: WorkloadRow, caller: Caller
+) -> None:
+    """The Dask cluster of an attempt, where its version asks for one: it begins with it, and ends with it."""
+    spec = VersionSettings.model_validate(version.settings).dask
+    if spec is None:
+        return
+    cluster = cluster_rows.new(
+        parts,
+        project_id=row.project_id,
+        user_id=await cluster_rows.user_of_attempt(session, row),
+        name=None,
+        owner=ClusterOwner.ATTEMPT,
+        owner_workload_id=row.id,
+        spec=spec,
+    )
+    session.add(cluster)
+    await session.flush()
+    await clusters.start(session, parts, cluster, caller.name)
 
 
 def _attempt(run: RunRow, row: WorkloadRow, caller: Caller, request: AttemptRequest) -> AttemptRow:

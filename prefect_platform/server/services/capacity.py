@@ -92,14 +92,23 @@ class Queued:
     count: int
     for_gpus: int
     """Those of them that ask for GPUs."""
+    members: int = 0
+    """Members of Dask clusters, which are counted apart: they take no slot of a run."""
 
 
 async def queued(session: AsyncSession) -> Queued:
     waiting = (WorkloadRow.status == Status.QUEUED.value, WorkloadRow.target == Target.RUNNING.value)
-    count, for_gpus = (
-        await session.execute(select(func.count(), func.count(WorkloadRow.gpu)).where(*waiting))
+    runs = WorkloadRow.cluster_id.is_(None)
+    everybody, count, for_gpus = (
+        await session.execute(
+            select(
+                func.count(),
+                func.count().filter(runs),
+                func.count(WorkloadRow.gpu).filter(runs),
+            ).where(*waiting)
+        )
     ).one()
-    return Queued(count, for_gpus)
+    return Queued(count, for_gpus, everybody - count)
 
 
 async def show(parts: Parts) -> Capacity:

@@ -17,7 +17,13 @@ from prefect_platform.server.db.tables import (
     RunRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import endings, notifications, settlement, workloads
+from prefect_platform.server.services import (
+    cluster_owners,
+    endings,
+    notifications,
+    settlement,
+    workloads,
+)
 from prefect_platform.server.services.endings import Ending
 from prefect_platform.wire.flows import VersionSettings
 from prefect_platform.wire.runs import EndReport, ResultReport, Status, Target
@@ -31,7 +37,8 @@ async def end(
         return False
     row.ended_at = at
     ending = await _ending(session, row, report)
-    reason = endings.sentence(ending) if row.resource_id is None else endings.of_program(ending)
+    program = workloads.is_program(row)
+    reason = endings.of_program(ending) if program else await _sentence(session, row, ending)
     row.end = EndReport(
         exit_code=report.exit_code,
         signal=report.signal,
@@ -40,7 +47,7 @@ async def end(
         reason=reason,
     ).model_dump(mode="json")
     cancelled = row.cancel_requested_by is not None
-    if row.resource_id is not None:
+    if program:
         ended = settlement.from_exit(report.exit_code, cancelled=cancelled)
         await workloads.move(session, row, ended, actor, reason, at)
         return True
@@ -51,6 +58,15 @@ async def end(
         await settle(session, row, attempt, status, report.receipt or "", state, reason, actor, at)
     await session.flush()
     return True
+
+
+async def _sentence(session: AsyncSession, row: WorkloadRow, ending: Ending) -> str | None:
+    """Why a run ended, with what went wrong in its Dask cluster, if anything did."""
+    found = endings.sentence(ending)
+    if found is None or ending.cancelled_by is not None or cluster_owners.lost(row) is not None:
+        return found
+    story = await cluster_owners.story(session, row.id)
+    return found if story is None else f"{found} {story}"
 
 
 async def crash(session: AsyncSession, row: WorkloadRow, reason: str, actor: str, at: datetime) -> None:
@@ -102,7 +118,7 @@ async def _ending(session: AsyncSession, row: WorkloadRow, report: ResultReport)
         exit_code=report.exit_code,
         signal=report.signal,
         receipt=report.receipt,
-        reason=report.reason,
+        reason=cluster_owners.lost(row) or report.reason,
         last_lines=report.last_lines,
         ran=row.status == Status.RUNNING,
         interpreter=settings.python.executable if settings is not None else "the interpreter",
@@ -125,7 +141,7 @@ async def drop(session: AsyncSession, row: WorkloadRow, actor: str, at: datetime
 
 async def explain(session: AsyncSession, row: WorkloadRow, reason: str) -> None:
     """The infrastructure knows better why a locked row ended, and Prefect has not heard yet."""
-    if row.resource_id is not None:
+    if workloads.is_program(row):
         await _explain_start(session, row, reason)
         return
     attempt = await workloads.attempt_of(session, row.id)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from prefect_platform.errors import AlreadyClaimed, Conflict, InternalError, SecretUnavailable, UsageError
 from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
+    cluster_launches,
     ends,
     launch_specs,
     log_masking,
@@ -19,7 +20,7 @@ from prefect_platform.server.services import (
 )
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.kinds import kind_of
-from prefect_platform.server.services.parts import RESOURCES, Parts
+from prefect_platform.server.services.parts import CLUSTERS, RESOURCES, Parts
 from prefect_platform.wire import launch
 from prefect_platform.wire.promises import PromisesReport
 from prefect_platform.wire.runs import Renewed, ResultReport, Status, Step, StepReport, Target, Workload
@@ -92,6 +93,8 @@ def _claimable(row: WorkloadRow, launcher_id: str) -> None:
 async def _spec(session: AsyncSession, parts: Parts, row: WorkloadRow, secret: str) -> launch.LaunchSpec:
     if row.resource_id is not None:
         return await resource_launches.build(session, parts, row, secret)
+    if row.cluster_id is not None:
+        return await cluster_launches.build(session, parts, row, secret)
     attempt = await workloads.attempt_of(session, row.id)
     version = await workloads.version_of(session, row.id)
     if attempt is None or version is None:
@@ -165,4 +168,5 @@ async def result(parts: Parts, caller: Caller, workload_id: str, report: ResultR
     workloads.tell(parts, row.project_id)
     if row.resource_id is not None:
         parts.wakeups.notify(RESOURCES)
+    parts.wakeups.notify(CLUSTERS)
     return view

@@ -79,6 +79,14 @@ WORKLOADS = "workloads"
 RESOURCES = "resources"
 """Key: something else is wanted of a resource."""
 
+CLUSTERS = "clusters"
+"""Key: something else is wanted of a Dask cluster, or was heard of one."""
+
+
+def cluster_key(cluster_id: str) -> str:
+    """Key: there is news of this cluster for its scheduler, workers and clients."""
+    return f"cluster:{cluster_id}"
+
 
 def work_key(project_id: str) -> str:
     """Key: an agent of this project has something to act on."""

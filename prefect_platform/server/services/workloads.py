@@ -169,6 +169,11 @@ def tell(parts: Parts, project_id: str) -> None:
     parts.wakeups.notify(work_key(project_id))
 
 
+def is_program(row: WorkloadRow) -> bool:
+    """Whether it runs something that is no flow: a start of a resource, or a member of a Dask cluster."""
+    return row.resource_id is not None or row.cluster_id is not None
+
+
 def is_final(row: WorkloadRow) -> bool:
     return Status(row.status) in FINAL
 

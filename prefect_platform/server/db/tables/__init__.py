@@ -5,6 +5,7 @@ the controller and by the launcher's and agent's reports, always with a transiti
 """
 
 from prefect_platform.server.db.tables.base import Base
+from prefect_platform.server.db.tables.clusters import ClusterRow
 from prefect_platform.server.db.tables.flows import (
     BundleRow,
     DeploymentRow,
@@ -43,6 +44,7 @@ __all__ = [
     "AttemptRow",
     "Base",
     "BundleRow",
+    "ClusterRow",
     "ContentSessionRow",
     "ContentTicketRow",
     "DeploymentRow",

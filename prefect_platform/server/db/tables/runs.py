@@ -56,6 +56,12 @@ class WorkloadRow(Base):
     """Higher goes first through admission: a child of a running parent outranks newcomers."""
     resource_id: Mapped[str | None] = mapped_column(ForeignKey("resources.id"))
     """The resource that it is a start of; none for a run's attempt."""
+    cluster_id: Mapped[str | None] = mapped_column(ForeignKey("clusters.id"))
+    """The Dask cluster that it is a member of."""
+    cluster_number: Mapped[int | None] = mapped_column(Integer)
+    """0 for its scheduler, from 1 on for its workers."""
+    cluster_noted_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its cluster took notice of its end."""
     size: Mapped[str | None] = mapped_column(String(255))
     """Name of the size in the catalogue when it was queued."""
     gpu: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -93,6 +99,7 @@ class WorkloadRow(Base):
     __table_args__ = (
         Index("ix_workloads_open", "removed_at", "status"),
         Index("ix_workloads_resource_id", "resource_id", "id"),
+        Index("ix_workloads_cluster_id", "cluster_id", "cluster_noted_at"),
         Index(
             "ix_workloads_usage", "project_id", "ended_at", "admitted_at", "flow_id", "started_by", "size",
             "kind", "cores", "memory_bytes", "price_per_hour", "gpu",

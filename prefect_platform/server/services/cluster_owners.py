@@ -1,0 +1,43 @@
+"""What the end of a cluster means to the run that it belongs to."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from prefect_platform.server.db.tables import ClusterRow, WorkloadRow
+from prefect_platform.server.services import cluster_rows, workloads
+from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.clusters import ClusterOwner
+from prefect_platform.wire.runs import Target
+
+CLUSTER_LOST = "dask-cluster-lost"
+"""A step of an attempt: its cluster failed, and why. It ends as crashed for that."""
+
+
+async def lose(session: AsyncSession, parts: Parts, row: ClusterRow) -> None:
+    """A locked cluster has failed: the attempt that was to have it ends, as crashed, for that reason. One
+    that somebody's code made beside that is that code's own matter."""
+    if row.owner_kind != ClusterOwner.ATTEMPT or row.python is not None or row.owner_workload_id is None:
+        return
+    owner = await workloads.locked(session, row.owner_workload_id)
+    if owner is None or owner.ended_at is not None:
+        return
+    reason = row.reason or "It ended by itself."
+    # It is stopped, and not cancelled: nobody asked for this end, and Prefect's automations hear of a crash.
+    owner.target = Target.STOPPED.value
+    workloads.note(owner, CLUSTER_LOST, parts.clock.now(), f"Its Dask cluster was lost. {reason}")
+
+
+def lost(row: WorkloadRow) -> str | None:
+    """Why an attempt lost its cluster, if it did."""
+    return next((str(step["detail"]) for step in row.steps if step["name"] == CLUSTER_LOST), None)
+
+
+async def story(session: AsyncSession, workload_id: str) -> str | None:
+    """What went wrong in the clusters of an attempt, as a sentence for who reads why it ended."""
+    for row in await session.scalars(cluster_rows.owned_by([workload_id])):
+        if row.events:
+            last = row.events[-1]
+            more = f" (and {len(row.events) - 1} more)" if len(row.events) > 1 else ""
+            return f"{last['member']} of its Dask cluster was lost{more}: {last['reason']}"
+    return None
