@@ -21,6 +21,7 @@ from prefect_platform.cli.commands import Root
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Agents and other resources: recipes, starts, stops, logs."),
         "jupyter": ("jupyter", "Make, open, start, stop and delete Jupyter servers."),
+        "cluster": ("cluster", "See, scale and end Dask clusters."),
         "size": ("size", "Show the sizes that runs can ask for."),
         "usage": ("usage", "Show hours and price by flow, run, user, size and day."),
         "agent": ("agent", "Make, see, stop and delete agents, or be one."),

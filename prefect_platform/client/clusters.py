@@ -16,6 +16,7 @@ from prefect_platform.wire.clusters import (
     SchedulerReport,
 )
 from prefect_platform.wire.dask_spec import AdaptRange
+from prefect_platform.wire.jupyter_state import OpenLink
 
 
 class Clusters:
@@ -47,6 +48,14 @@ class Clusters:
     def close(self, project: str, cluster: str, *, retries: Retries | None = None) -> Cluster:
         """End it. No-op for one that ends already."""
         return self._transport.call("DELETE", _path(project, cluster), Cluster, retries=retries)
+
+    def open(self, project: str, cluster: str) -> OpenLink:
+        """What opens the dashboard of a running cluster in a browser, once."""
+        return self._transport.call("POST", f"{_path(project, cluster)}/open", OpenLink)
+
+    def performance_report(self, project: str, cluster: str) -> str:
+        """The page of HTML that was made when it ended."""
+        return self._transport.text(f"{_path(project, cluster)}/report")
 
     def connection(
         self, project: str, cluster: str, *, known: int | None = None, wait: float = 0.0

@@ -46,6 +46,17 @@ POST   /projects/{project}/recipes                           U
 GET    /recipe-schema                                        U
 POST   /projects/{project}/resources/{kind}/{name}/extend    U
 POST   /projects/{project}/resources/{kind}/{name}/open      U
+GET    /projects/{project}/clusters                      U
+POST   /projects/{project}/clusters                      UC
+GET    /projects/{project}/clusters/{cluster}            UC
+DELETE /projects/{project}/clusters/{cluster}            UC
+POST   /projects/{project}/clusters/{cluster}/scale      UC
+POST   /projects/{project}/clusters/{cluster}/adapt      UC
+POST   /projects/{project}/clusters/{cluster}/open       U
+GET    /projects/{project}/clusters/{cluster}/report     UC
+GET    /projects/{project}/clusters/{cluster}/connection  UC
+GET    /workloads/{workload_id}/cluster                  C
+PUT    /workloads/{workload_id}/scheduler                C
 GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/deletion                    U

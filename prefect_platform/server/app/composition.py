@@ -22,6 +22,7 @@ from prefect_platform.server.db import migrate
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.services import (
     catalogue,
+    cluster_opening,
     idempotency,
     installation,
     keyrings,
@@ -100,6 +101,7 @@ async def _parts(config: ServerConfig, given: Given, opened: AsyncExitStack) -> 
     opened.push_async_callback(parts.orchestrators.aclose)
     parts.log_masks.read = partial(secret_grants.given, parts)
     opening.serve(parts)
+    cluster_opening.serve(parts)
     if database.is_sqlite:
         await idempotency.forget_interrupted(parts)
     return parts

@@ -31,6 +31,8 @@ from prefect_platform.wire.runs import Status, Target
 
 logger = logging.getLogger(__name__)
 
+MOST_MOVES = 3
+"""Of one cluster in one round: others wait for theirs."""
 ORPHAN_SECONDS = 30.0
 """A member may outlive its cluster, or its owner, by so much. What does longer was left behind by mistake."""
 
@@ -52,17 +54,19 @@ class ClusterKeeper:
                 logger.exception("Cluster %s could not be moved on; again in a moment", cluster_id)
 
     async def _move_on(self, cluster_id: str) -> None:
-        async with self._parts.database.reader() as session:
-            row = await session.get(ClusterRow, cluster_id)
-            if row is None or not cluster_moves.next_moves(await self._facts(session, row)):
-                return
-        async with self._parts.database.session() as session:
-            row = await cluster_rows.locked(session, cluster_id)
-            if row is None or row.ended_at is not None:
-                return
-            await self._do(session, row, cluster_moves.next_moves(await self._facts(session, row)))
-        workloads.tell(self._parts, row.project_id)
-        clusters.tell(self._parts, row)
+        """As far as it goes: an end is written down, and what follows from it is done."""
+        for _ in range(MOST_MOVES):
+            async with self._parts.database.reader() as session:
+                row = await session.get(ClusterRow, cluster_id)
+                if row is None or not cluster_moves.next_moves(await self._facts(session, row)):
+                    return
+            async with self._parts.database.session() as session:
+                held = await cluster_rows.locked(session, cluster_id)
+                if held is None or held.ended_at is not None:
+                    return
+                await self._do(session, held, cluster_moves.next_moves(await self._facts(session, held)))
+            workloads.tell(self._parts, row.project_id)
+            clusters.tell(self._parts, row)
 
     async def _facts(self, session: AsyncSession, row: ClusterRow) -> Facts:
         members = await session.scalars(

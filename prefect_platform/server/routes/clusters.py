@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import cluster_reports, clusters
+from prefect_platform.server.services import cluster_opening, cluster_reports, clusters
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.clusters import (
@@ -20,6 +21,7 @@ from prefect_platform.wire.clusters import (
     SchedulerOrders,
     SchedulerReport,
 )
+from prefect_platform.wire.jupyter_state import OpenLink
 from prefect_platform.wire.tokens import TokenKind
 
 router = APIRouter(tags=["clusters"])
@@ -71,6 +73,29 @@ async def adapt(request: Request, caller: Owner, project: str, cluster: str, bod
 async def close(request: Request, caller: Owner, project: str, cluster: str) -> Cluster:
     """End a cluster. Its logs stay."""
     return await clusters.close(parts_of(request), caller, project, cluster)
+
+
+@router.post(f"{ONE}/open")
+async def open_(request: Request, caller: User, project: str, cluster: str) -> OpenLink:
+    """An address that opens the dashboard of a running cluster in a browser, once, within a minute."""
+    return await cluster_opening.link(parts_of(request), caller, project, cluster)
+
+
+@router.get(f"{ONE}/report", response_class=StreamingResponse)
+async def performance_report(request: Request, caller: Owner, project: str, cluster: str) -> Response:
+    """The performance report of a cluster that has ended: a page of HTML, for a browser to keep."""
+    content = await cluster_opening.report(parts_of(request), caller, project, cluster)
+    headers = {
+        "Content-Length": str(content.size),
+        "Content-Disposition": 'attachment; filename="performance-report.html"',
+        # It was made by users' code: in the platform's own pages it is nothing but a file.
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    data = content.data
+    if isinstance(data, bytes):
+        return Response(data, headers=headers, media_type="text/html")
+    return StreamingResponse(data, headers=headers, media_type="text/html")
 
 
 @router.get(f"{ONE}/connection")

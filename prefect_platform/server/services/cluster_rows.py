@@ -104,6 +104,13 @@ async def of_workload(session: AsyncSession, workload: WorkloadRow) -> ClusterRo
     return found
 
 
+async def scheduler(session: AsyncSession, row: ClusterRow) -> WorkloadRow | None:
+    found: WorkloadRow | None = await session.scalar(
+        select(WorkloadRow).where(WorkloadRow.cluster_id == row.id, WorkloadRow.cluster_number == 0).limit(1)
+    )
+    return found
+
+
 def owned_by(workload_ids: Sequence[str]) -> Select[tuple[ClusterRow]]:
     """The clusters that belong to these attempts or starts."""
     return select(ClusterRow).where(ClusterRow.owner_workload_id.in_(workload_ids))

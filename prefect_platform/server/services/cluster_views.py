@@ -15,7 +15,13 @@ from prefect_platform.server.db.tables import (
     UserRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import cluster_moves, cluster_tls, cluster_waiting, content
+from prefect_platform.server.services import (
+    cluster_moves,
+    cluster_rows,
+    cluster_tls,
+    cluster_waiting,
+    content,
+)
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.clusters import (
     Cluster,
@@ -145,9 +151,7 @@ async def connection(
     session: AsyncSession, parts: Parts, project: ProjectRow, row: ClusterRow
 ) -> ClusterConnection:
     """How to reach a cluster, and what opens it."""
-    scheduler = await session.scalar(
-        select(WorkloadRow).where(WorkloadRow.cluster_id == row.id, WorkloadRow.cluster_number == 0).limit(1)
-    )
+    scheduler = await cluster_rows.scheduler(session, row)
     found = cluster_tls.opened(parts.keyring, row)
     waits = await cluster_waiting.reasons(session, parts, [scheduler] if scheduler is not None else [])
     return ClusterConnection(
