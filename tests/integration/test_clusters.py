@@ -1,0 +1,166 @@
+"""Clusters through everything real: launchers, Dask's scheduler and workers over TLS, their ends and logs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, get_worker
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from prefect_platform.testing.embedded import until
+from prefect_platform.wire.clusters import ClusterStatus
+from prefect_platform.wire.dask_spec import AdaptRange
+from tests.content_scene import site
+from tests.dask_scene import Place, dask_place
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with dask_place(tmp_path_factory.mktemp("dask")) as found:
+        yield found
+
+
+def name_of_worker(_: int) -> str:
+    print("on a worker")
+    return str(get_worker().name)
+
+
+def names(client: Client) -> set[str]:
+    return {str(one["name"]) for one in client.scheduler_info(n_workers=-1)["workers"].values()}
+
+
+def test_a_whole_life(place: Place) -> None:
+    made = place.create(n_workers=2)
+    with place.connected(made, 2) as client:
+        assert names(client) == {"dask-worker-1", "dask-worker-2"}
+        assert client.submit(sum, range(100)).result() == 4950
+        ones = [
+            client.submit(name_of_worker, n, workers=[name], pure=False)
+            for n, name in enumerate(sorted(names(client)))
+        ]
+        assert client.gather(ones) == ["dask-worker-1", "dask-worker-2"]
+        place.client.clusters.scale("default", made.name, 4)
+        client.wait_for_workers(4, timeout=60)
+        kept = client.scatter({f"key-{n}": n for n in range(40)})
+        place.client.clusters.scale("default", made.name, 1)
+        until(lambda: len(names(client)) == 1, 60, "three workers to leave")
+        assert client.gather(kept) == {f"key-{n}": n for n in range(40)}, "their data was moved first"
+    place.client.clusters.close("default", made.name)
+    ended = place.ended(made)
+    assert (ended.status, ended.reason, ended.has_report) == (ClusterStatus.STOPPED, "It was closed.", True)
+    assert ended.events == []
+    assert "Dask Performance Report" in place.client.clusters.performance_report("default", made.id)
+    assert "on a worker" in place.log(made, "dask-worker-1")
+    assert "Retired worker" in place.log(made, "dask-scheduler")
+
+
+def test_nobody_comes_in_without_its_certificate(place: Place) -> None:
+    made, other = place.create(), place.create()
+    address = str(place.connection(made).scheduler_address)
+    with pytest.raises(Exception, match=r"(?i)tls|ssl|security|timed out"), place.connected(other, 1):
+        from tests.dask_scene import security
+
+        wrong = security(place.connection(other))
+        Client(address, security=wrong, timeout=5, set_as_default=False)
+    with pytest.raises(OSError, match=r".*"):
+        Client(address.replace("tls://", "tcp://"), timeout=2, set_as_default=False)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_explained(place: Place) -> None:
+    made = place.create(n_workers=1)
+    with place.connected(made, 1) as client:
+        os.kill(place.pid(made, "dask-worker-1"), signal.SIGKILL)
+        until(lambda: names(client) == {"dask-worker-2"}, 60, "another worker")
+    event = place.show(made).events[0]
+    assert event.member == "dask-worker-1"
+    assert "It was killed by SIGKILL, not by the platform" in event.reason
+
+
+def test_without_its_scheduler_it_has_failed_and_nothing_is_left(place: Place) -> None:
+    made = place.create(n_workers=2)
+    with place.connected(made, 2):
+        os.kill(place.pid(made, "dask-scheduler"), signal.SIGKILL)
+        found = place.ended(made)
+    assert found.status is ClusterStatus.FAILED
+    assert str(found.reason).startswith("Its scheduler was lost: It was killed by SIGKILL")
+    assert all(one.ended_at for one in found.members)
+
+
+def test_it_ends_when_nothing_is_done_for_too_long(place: Place) -> None:
+    made = place.create(idle_timeout_seconds=1.0)
+    found = place.ended(made)
+    assert (found.status, found.reason) == (ClusterStatus.STOPPED, "Nothing was done in it for 1 s.")
+
+
+def test_it_adapts_and_lets_none_go_that_works(place: Place) -> None:
+    made = place.create(n_workers=1)
+    place.client.clusters.adapt("default", made.name, AdaptRange(minimum=1, maximum=3))
+    with place.connected(made, 1) as client:
+        waits = client.map(lambda _: time.sleep(1.5), range(12), pure=False)
+        until(lambda: len(names(client)) == 3, 60, "more workers for more work")
+        client.gather(waits)
+        until(lambda: len(names(client)) == 1, 90, "workers to leave")
+    assert place.show(made).events == []
+
+
+def test_workers_of_several_processes_leave_together(place: Place) -> None:
+    made = place.create(n_workers=2, processes=2, threads=1)
+    with place.connected(made, 4) as client:
+        assert names(client) == {"dask-worker-1", "dask-worker-1.1", "dask-worker-2", "dask-worker-2.1"}
+        place.client.clusters.scale("default", made.name, 1)
+        until(lambda: len(names(client)) == 2, 60, "one worker to leave")
+        assert len({name.partition(".")[0] for name in names(client)}) == 1
+
+
+def test_modules_of_the_working_directory_are_on_workers_that_join_late(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
+    made = place.create(n_workers=1, working_directory=str(tmp_path))
+    with place.connected(made, 1) as client:
+        place.client.clusters.scale("default", made.name, 2)
+        client.wait_for_workers(2, timeout=60)
+        found = client.run(lambda: __import__("beside").ANSWER)
+    assert list(found.values()) == [42, 42]
+
+
+def test_the_dashboard_through_the_platform_with_its_websocket(place: Place) -> None:
+    made = place.create(n_workers=1)
+    place.connection(made)
+    host = f"{made.id}.localhost:{place.server.config.port}"
+    until(lambda: place.show(made).dashboard, 60, "its dashboard")
+    assert place.show(made).dashboard == f"http://{host}/"
+    with site(place.server).signed_in(made.id) as browser:
+
+        def page() -> str | None:
+            answer = browser.get("/status")
+            return answer.text if answer.status_code == 200 and "bokeh" in answer.text.lower() else None
+
+        until(page, 60, "the page of its dashboard")
+        cookie = browser.headers["Cookie"]
+        assert "dask-worker-1" in browser.get("/info/main/workers.html").text
+    with (
+        socket.create_connection(("127.0.0.1", place.server.config.port)) as sock,
+        connect(
+            f"ws://{host}/status/ws", sock=sock, origin=f"http://{host}",
+            additional_headers={"Cookie": cookie}, subprotocols=[Subprotocol("bokeh"), Subprotocol(token)],
+        ) as websocket,
+    ):  # fmt: skip
+        assert websocket.subprotocol == "bokeh"
+    with site(place.server).browser(made.id) as stranger:
+        assert stranger.get("/status").status_code == 401
+
+
+def test_nothing_of_all_this_is_left(place: Place) -> None:
+    for cluster in place.client.clusters.list("default"):
+        place.client.clusters.close("default", cluster.id)
+        place.ended(cluster)
+    until(lambda: not place.processes(), 30, "every process to be gone")
