@@ -144,7 +144,8 @@ def test_the_dashboard_through_the_platform_with_its_websocket(place: Place) -> 
             answer = browser.get("/status")
             return answer.text if answer.status_code == 200 and "bokeh" in answer.text.lower() else None
 
-        until(page, 60, "the page of its dashboard")
+        found = until(page, 60, "the page of its dashboard")
+        token = str(re.findall(r'"token":"([^"]+)"', found)[0])
         cookie = browser.headers["Cookie"]
         assert "dask-worker-1" in browser.get("/info/main/workers.html").text
     with (
@@ -156,7 +157,7 @@ def test_the_dashboard_through_the_platform_with_its_websocket(place: Place) -> 
     ):  # fmt: skip
         assert websocket.subprotocol == "bokeh"
     with site(place.server).browser(made.id) as stranger:
-        assert stranger.get("/status").status_code == 401
+        assert stranger.get("/status").status_code == 403
 
 
 def test_nothing_of_all_this_is_left(place: Place) -> None:
