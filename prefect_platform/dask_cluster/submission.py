@@ -11,6 +11,7 @@ from prefect import Task
 from prefect.client.schemas.objects import RunInput, TaskRun
 from prefect.context import FlowRunContext, SettingsContext
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import BaseAnnotation
 
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
 from prefect_platform.dask_cluster.futures import PlatformFuture
@@ -124,6 +125,9 @@ class _Upstream:
         self.futures: list[distributed.Future] = []
 
     def __call__(self, value: Any) -> Any:
+        if isinstance(value, BaseAnnotation):
+            # a tuple by birth: pickle alone would wrap its value once more
+            return type(value), (value.unwrap(),)
         if not isinstance(value, PrefectFuture):
             return NotImplemented
         if isinstance(value, PlatformFuture) and value.is_on(self._client):
