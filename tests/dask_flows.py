@@ -160,7 +160,9 @@ def failure_allowed(runner: TaskRunner[Any]) -> Any:
     @flow(task_runner=runner)
     def allowing() -> Any:
         first = boom.submit()
-        return after.submit(allow_failure(first)).result(), after.submit(wait_for=[allow_failure(first)]).result()
+        return after.submit(allow_failure(first)).result(), after.submit(
+            wait_for=[allow_failure(first)]
+        ).result()
 
     return allowing
 
@@ -415,7 +417,13 @@ def hooks(runner: TaskRunner[Any]) -> Any:
     def told(task: Any, run: Any, state: Any) -> None:
         get_run_logger().info(f"told of {state.name}")
 
-    @task(on_completion=[told], on_failure=[told], on_running=[told], task_run_name="hooked", cache_policy=NO_CACHE)
+    @task(
+        on_completion=[told],
+        on_failure=[told],
+        on_running=[told],
+        task_run_name="hooked",
+        cache_policy=NO_CACHE,
+    )
     def hooked() -> int:
         return 1
 

@@ -62,7 +62,9 @@ def until(condition: Callable[[], bool]) -> bool:
 
 def recorded(url: str, run_id: str, state: Any) -> Recorded:
     runs = _with_subflows(url, run_id)
-    tasks = [task for run in runs for task in _pages(url, "task_runs", {"flow_runs": {"id": {"any_": [run]}}})]
+    tasks = [
+        task for run in runs for task in _pages(url, "task_runs", {"flow_runs": {"id": {"any_": [run]}}})
+    ]
     names = {task["id"]: task["name"] for task in tasks}
     return Recorded(
         run_id,

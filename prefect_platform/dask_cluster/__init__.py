@@ -1,4 +1,4 @@
-"""Dask for flows: the task runner that gives a run's tasks its cluster. Nothing is imported before it is asked for."""
+"""Dask for flows: a run's tasks on its cluster. Nothing is imported before it is asked for."""
 
 from __future__ import annotations
 

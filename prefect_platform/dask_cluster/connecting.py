@@ -1,4 +1,4 @@
-"""From where a cluster is to a client of it that may submit: connected, versions compared, ledger in place."""
+"""From where a cluster is to a client that may submit: connected, versions compared, ledger in place."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from prefect_platform.dask_cluster.worker_plugin import FlushAtEnd
 from prefect_platform.errors import ClusterUnavailable
 
 CONNECT_SECONDS = 30.0
+CLOSE_SECONDS = 5
 
 
 @dataclass
@@ -28,11 +29,11 @@ class Link:
 
     def close(self) -> None:
         if self.ours:
-            self.client.close(timeout=5)
+            self.client.close(timeout=CLOSE_SECONDS if self.is_alive() else 0)
 
 
 def connect(where: Connection | None) -> Link:
-    """A client of the cluster at `where`; on one of its workers, the worker's; with None, of this run's cluster.
+    """A client of the cluster at `where`; on one of its workers, the worker's; with None, of the run's own.
 
     Raises:
         ClusterUnavailable: it is not there, or does not answer.
@@ -40,7 +41,7 @@ def connect(where: Connection | None) -> Link:
     """
     inner = _client_of_this_worker(where)
     if inner is not None:
-        return Link(inner, inner.scheduler.address, ours=False)
+        return Link(inner, str(distributed.get_worker().scheduler.address), ours=False)
     target = where or discovery.own_cluster()
     client = _open(target)
     try:
@@ -48,7 +49,7 @@ def connect(where: Connection | None) -> Link:
         client.register_plugin(Ledger())
         client.register_plugin(FlushAtEnd())
     except BaseException:
-        client.close(timeout=5)
+        client.close(timeout=CLOSE_SECONDS)
         raise
     return Link(client, target.address, ours=True)
 

@@ -1,4 +1,4 @@
-"""The end of a runner: what runs may finish, what waits does not begin, and nothing that was logged is lost."""
+"""The end of a runner: what runs may finish, what waits does not begin, and no line of log is lost."""
 
 from __future__ import annotations
 

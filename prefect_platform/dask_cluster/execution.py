@@ -8,8 +8,8 @@ from typing import Any
 
 import distributed
 from prefect import Task
-from prefect.futures import PrefectFuture
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
 from prefect_platform.dask_cluster.loss import explain

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import distributed
@@ -18,21 +17,24 @@ from prefect.futures import PrefectWrappedFuture
 from prefect.states import Crashed, Pending
 
 from prefect_platform.dask_cluster import dask_private, prefect_private
-from prefect_platform.dask_cluster.lost import SchedulerLost
+from prefect_platform.dask_cluster.lost import ClusterLost, Workers
 
 R = TypeVar("R")
 _thread = threading.local()
+LOOK_SECONDS = 5.0
+"""Between two looks at the cluster while a flow waits."""
 
 
-class PlatformFuture(PrefectWrappedFuture[R, distributed.Future]):
+class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
     """A Prefect future around a Dask future.
 
-    `wait` transfers nothing; `result` and `state` bring the result once. All three raise `SchedulerLost` when
-    the scheduler is gone, which ends the flow run as Crashed.
+    `wait` transfers nothing; `result` and `state` bring the result once. All three raise `ClusterLost` when
+    the scheduler is gone, or no worker comes back; that ends the flow run as Crashed.
     """
 
-    def __init__(self, task_run: TaskRun, wrapped_future: distributed.Future) -> None:
+    def __init__(self, task_run: TaskRun, wrapped_future: distributed.Future[Any], workers: Workers) -> None:
         super().__init__(task_run.id, wrapped_future)
+        self._workers = workers
         self._task_run: TaskRun | None = task_run
         self._lock = threading.Lock()
 
@@ -59,11 +61,11 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future]):
 
         Raises:
             TimeoutError: it was not over within `timeout` seconds.
-            SchedulerLost: the scheduler is gone.
+            ClusterLost: the scheduler is gone, or no worker comes back.
         """
         state = self._final(timeout)
         raise_if_flow_run_suspension_requested()
-        found: R = state.result(raise_on_failure=raise_on_failure, _sync=True)
+        found: R = prefect_private.result_of(state, raise_on_failure)
         return found
 
     @property
@@ -91,7 +93,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future]):
             raise TimeoutError(
                 f"Task run {self.task_run_id} did not complete within {timeout} seconds"
             ) from error
-        except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+        except concurrent.futures.CancelledError as error:
             self._raise_if_lost()
             return self._settle(Crashed(message=f"The cluster let go of this task run: {error}"))
         except KilledWorker as error:
@@ -130,18 +132,32 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future]):
         prefect_private.link_result(state, result)
 
     def _wait(self, timeout: float | None) -> None:
-        if not self._wrapped_future.done():
-            with leaving_the_pool(), self._wrapped_future.client.as_current():
-                distributed.wait(self._wrapped_future, timeout=timeout)
+        """Until it is over, however it ended; TimeoutError if that takes too long."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._wrapped_future.done():
+            left = LOOK_SECONDS if until is None else min(LOOK_SECONDS, until - time.monotonic())
+            if left <= 0:
+                raise TimeoutError
+            with (
+                suppress(TimeoutError, concurrent.futures.CancelledError),
+                leaving_the_pool(),
+                self._wrapped_future.client.as_current(),
+            ):
+                distributed.wait(self._wrapped_future, timeout=left)
+                return
+            self._workers.look(self._wrapped_future.client)
 
     def _raise_if_lost(self) -> None:
-        if self._wrapped_future.status in {"cancelled", "lost"}:
-            error = self._wrapped_future.exception()
-            if error is not None and dask_private.lost_scheduler(error):
-                raise SchedulerLost(
-                    f"The Dask scheduler of this flow run is gone: {error}. Task run {self.task_run_id} "
-                    "had not been finished, as far as is known."
-                )
+        if self._wrapped_future.status != "cancelled":
+            return
+        try:
+            self._wrapped_future.result()
+        except concurrent.futures.CancelledError as error:
+            if dask_private.lost_scheduler(error):
+                raise ClusterLost(
+                    "The Dask scheduler of this flow run is gone, and with it every task and result on its "
+                    f"cluster. Task run {self.task_run_id} had not been finished, as far as is known."
+                ) from None
 
 
 @contextmanager

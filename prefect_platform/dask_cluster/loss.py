@@ -26,8 +26,8 @@ def explain(task: str, answer: Mapping[str, Any]) -> WorkerLost:
     facts = {"task": task, "worker": worker["address"], "executions": answer["executions"]}
     if answer["finished"]:
         return ResultLost(
-            f"The result of task {task!r} was lost with {_who(worker)}, which alone had it in memory ({how}). "
-            "The task is not run again by itself; persist_result=True or retries= would bring the result back.",
+            f"The result of task {task!r} was lost with {_who(worker)}, which alone had it ({how}). "
+            "The task is not run again by itself; persist_result=True or retries= would bring it back.",
             **facts,
         )
     return WorkerLost(

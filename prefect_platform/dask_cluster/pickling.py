@@ -1,6 +1,6 @@
-"""What goes to the workers, as bytes; and if something cannot go, which task, which argument and which object.
+"""What goes to the workers, as bytes; and if something cannot go, which task, argument and object it is.
 
-Futures of earlier task runs stay where they are: the pickle holds their number, and the worker has their states.
+For futures of earlier task runs the pickle holds a number, and the worker has their states.
 """
 
 from __future__ import annotations

@@ -9,15 +9,14 @@ import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 import prefect.context as prefect_context
 from prefect import Flow, Task
 from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
 from prefect._internal.uuid7 import uuid7
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import RunInput, TaskRun
+from prefect.client.schemas.objects import RunInput, State, TaskRun
 from prefect.context import (
     AssetContext,
     AsyncClientContext,
@@ -28,8 +27,8 @@ from prefect.context import (
     TaskRunContext,
 )
 from prefect.events.worker import EventsWorker
+from prefect.logging.configuration import ensure_logging_setup
 from prefect.logging.handlers import APILogWorker
-from prefect.states import State
 from prefect.task_engine import AsyncTaskRunEngine, SyncTaskRunEngine, _create_task_run_locally
 from prefect.utilities.engine import emit_task_run_state_change_event, link_state_to_task_run_result
 
@@ -43,7 +42,7 @@ def new_task_run(
     wait_for: Any,
     dependencies: dict[str, set[RunInput]] | None,
 ) -> TaskRun:
-    """The task run as the engine would make it: name, tags, inputs and parents, seen from where it is submitted."""
+    """The task run as the engine would make it: name, tags, inputs and parents, seen from here."""
     return _create_task_run_locally(
         task=task,
         id=uuid7(),
@@ -56,7 +55,7 @@ def new_task_run(
 
 
 def announce(task_run: TaskRun, before: State[Any] | None, after: State[Any]) -> Any:
-    """Tell Prefect that a task run came into a state. Its event belongs to the flow run, not to the task we are in."""
+    """Tell Prefect that a task run came into a state. The event is not of the task that we may be in."""
     token = TaskRunContext.__var__.set(None)  # type: ignore[arg-type]  # `get` takes this for none at all
     try:
         return emit_task_run_state_change_event(
@@ -72,8 +71,14 @@ def settle(task_run: TaskRun, state: State[Any]) -> None:
     state.state_details.task_run_id = task_run.id
     state.state_details.flow_run_id = task_run.flow_run_id
     task_run.state_id, task_run.state_type, task_run.state_name = state.id, state.type, state.name
-    task_run.end_time = state.timestamp
+    task_run.end_time = cast("Any", state.timestamp)
     announce(task_run, before, state)
+
+
+def result_of(state: State[Any], raise_on_failure: bool) -> Any:
+    """The result in a final state, or its exception, without a loop of our own."""
+    answer: Any = cast("Any", state).result(raise_on_failure=raise_on_failure, _sync=True)
+    return answer
 
 
 def link_result(state: State[Any], result: Any) -> None:
@@ -94,7 +99,7 @@ def run_context() -> dict[str, Any]:
 
 
 def _without_body(fields: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Workers need to know of a flow or a parent task, not to call it: its body may use what cannot travel."""
+    """Workers need to know of a flow or parent task, not to call it: its body may use what cannot travel."""
     shell = copy.copy(fields[kind])
     shell.fn = shell.__wrapped__ = _stays_behind
     for name, value in vars(shell).items():
@@ -123,7 +128,10 @@ def _assets(task: Task[Any, Any], task_run: TaskRun) -> dict[str, Any] | None:
     if not known and not task.asset_deps and not getattr(task, "assets", None):
         return None
     found = AssetContext.from_task_and_inputs(
-        task=task, task_run_id=task_run.id, task_inputs=task_run.task_inputs, copy_to_child_ctx=True
+        task=task,
+        task_run_id=task_run.id,
+        task_inputs={name: set(inputs) for name, inputs in task_run.task_inputs.items()},
+        copy_to_child_ctx=True,
     )
     return found.serialize()
 
@@ -133,7 +141,7 @@ class RunContext:
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
-        prefect_context.ensure_logging_setup()
+        ensure_logging_setup()
         self._settings = SettingsContext(**fields["settings"]) if fields["settings"] else None
         with self._in_settings():
             self._client = get_client(sync_client=True)
@@ -161,7 +169,11 @@ class RunContext:
             stack.enter_context(self._in_settings())
             stack.enter_context(_shared(self._client))
             if self._flow_run is not None:
-                fresh = {"run_results": {}, "task_run_assets": {}, "task_run_dynamic_keys": {}}
+                fresh: dict[str, Any] = {
+                    "run_results": {},
+                    "task_run_assets": {},
+                    "task_run_dynamic_keys": {},
+                }
                 stack.enter_context(self._flow_run.model_copy(update=fresh))
             self._enter_own(stack, own)
             _enter_deployment(stack, self._fields)
@@ -191,7 +203,8 @@ def _enter_deployment(stack: ExitStack, fields: Mapping[str, Any]) -> None:
         (prefect_context._deployment_parameters, fields["deployment_parameters"]),  # noqa: SLF001
     ):
         if value:
-            stack.callback(variable.reset, variable.set(value))
+            undo: Any = variable.reset
+            stack.callback(undo, variable.set(value))
 
 
 @contextmanager
@@ -221,9 +234,9 @@ def _rebuild_models() -> None:
 
 
 Before = Callable[[Any], None]
-"""Called with the engine right before each execution of the user's function; what it raises is the outcome."""
+"""Called with the engine right before each execution of the user's function; it may raise the outcome."""
 After = Callable[[Any], None]
-"""Called with what the user's function returned; what it raises is the outcome."""
+"""Called with what the user's function returned; it may raise the outcome."""
 
 
 class _Sync(SyncTaskRunEngine[Any, Any]):

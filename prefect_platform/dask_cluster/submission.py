@@ -1,4 +1,4 @@
-"""From a task and its arguments to a key on the cluster: what all tasks share is sent once, the rest as bytes."""
+"""From a task and its arguments to a key on the cluster: what all share is sent once, the rest as bytes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from prefect.utilities.annotations import BaseAnnotation
 
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
 from prefect_platform.dask_cluster.futures import PlatformFuture
+from prefect_platform.dask_cluster.lost import Workers
 from prefect_platform.dask_cluster.worker_side import execute
 from prefect_platform.errors import CannotTravel
 
@@ -26,6 +27,7 @@ class Submissions:
         self._client = client
         self._sent: set[str] = set()
         self._contexts: dict[tuple[int, int], tuple[str, Any]] = {}
+        self._workers = Workers()
         self._mapped: tuple[Task[Any, Any], str] | None = None
 
     def submit(
@@ -38,7 +40,7 @@ class Submissions:
         """Record a task run and give it to the cluster.
 
         Raises:
-            CannotTravel: an argument, the task or the flow's arguments cannot be pickled; nothing was recorded.
+            CannotTravel: the task, an argument, or one of the flow's cannot be pickled; nothing was recorded.
         """
         context, known = self._context(), self._task(task)
         task_run = prefect_private.new_task_run(task, parameters, wait_for, dependencies)
@@ -48,7 +50,7 @@ class Submissions:
         future = self._client.submit(
             execute, context, known, payload, *upstream, key=key, pure=False, retries=0
         )
-        return PlatformFuture(task_run, future)
+        return PlatformFuture(task_run, future, self._workers)
 
     def mapping(self, task: Task[Any, Any] | None) -> None:
         """Within one `map` a task is pickled once; between submissions what it uses may change."""
@@ -61,7 +63,7 @@ class Submissions:
         key: str,
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None,
-    ) -> tuple[bytes, list[distributed.Future]]:
+    ) -> tuple[bytes, list[distributed.Future[Any]]]:
         upstream = _Upstream(self._client)
         waited = list(wait_for) if wait_for else None
         whole = {
@@ -122,7 +124,7 @@ class _Upstream:
     def __init__(self, client: distributed.Client) -> None:
         self._client = client
         self._numbers: dict[str, int] = {}
-        self.futures: list[distributed.Future] = []
+        self.futures: list[distributed.Future[Any]] = []
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, BaseAnnotation):
@@ -136,7 +138,7 @@ class _Upstream:
         return pickling.same, (value.state,)
 
     def _number(self, future: PlatformFuture[Any]) -> int:
-        key = future.wrapped_future.key
+        key = str(future.wrapped_future.key)
         if key not in self._numbers:
             self._numbers[key] = len(self.futures)
             self.futures.append(future.wrapped_future)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
+from types import TracebackType
 from typing import Any
 
 import distributed
-from distributed.deploy import Cluster
+from distributed.deploy.cluster import Cluster
 from prefect import Task
 from prefect.client.schemas.objects import RunInput
 from prefect.futures import PrefectFuture, PrefectFutureList
@@ -57,7 +58,7 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
             )
         if security is not None and not address:
             raise UsageError("PlatformTaskRunner takes security= with the address= that it is for.")
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._cluster, self._address, self._security = cluster, address, security
         self._link: Link | None = None
         self._submissions: Submissions | None = None
@@ -114,7 +115,7 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
             self._submissions = Submissions(self._connected().client)
         return self._submissions
 
-    def submit(  # type: ignore[override]  # the base declares overloads of this
+    def submit(
         self,
         task: Task[Any, Any],
         parameters: dict[str, Any],
@@ -127,7 +128,7 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
             CannotTravel: an argument or something the task uses cannot be pickled.
         """
         future = self._way().submit(task, parameters, wait_for, dependencies)
-        self._unfinished[future.wrapped_future.key] = future
+        self._unfinished[str(future.wrapped_future.key)] = future
         if len(self._unfinished) % PRUNE_EVERY == 0:
             self._prune()
         return future
@@ -158,8 +159,13 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
         if self._link is not None:
             end_tasks(self._link.client, self._unfinished, wait=False)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        """Tasks that run are waited for, others do not begin; then logs and events of the workers are sent."""
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Tasks that run are waited for, others do not begin; then workers send their logs and events."""
         link, self._link, self._submissions = self._link, None, None
         try:
             if link is not None and link.is_alive():

@@ -1,4 +1,4 @@
-"""Python, dask, distributed and Prefect must agree between client, scheduler and workers before anything runs."""
+"""Python, dask, distributed and Prefect must agree between client, scheduler and workers."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def check(client: distributed.Client) -> None:
         UsageError: they differ; the message has every difference.
     """
     mine = installed()
-    # what workers told the scheduler when they registered: nothing of ours is needed there, nor the same Python
-    known = client.get_versions()
+    # what dask itself can answer: nothing of ours is needed there, nor the same Python
+    known: Any = client.get_versions()
     places = {"the scheduler": known["scheduler"], **dict(known["workers"].items())}
     _raise_if(differences(mine, {place: _of_dask(found) for place, found in places.items()}))
     probe = _probe(COMPARED)

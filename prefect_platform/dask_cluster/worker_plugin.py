@@ -1,4 +1,4 @@
-"""On every worker: a worker that closes in order sends its logs and events first. Its process runs no exit handlers."""
+"""On every worker: one that closes in order sends its logs and events first, as no exit handler would."""
 
 from __future__ import annotations
 

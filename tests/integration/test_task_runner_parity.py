@@ -1,4 +1,4 @@
-"""Every small flow does the same with our task runner as with Prefect's own: states, values, records, inputs, logs."""
+"""Small flows with our task runner do as with Prefect's own: states, values, records, inputs, logs."""
 
 from __future__ import annotations
 
