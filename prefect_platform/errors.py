@@ -19,6 +19,9 @@
       Unavailable                the platform or something it needs does not answer
         OrchestratorUnavailable  Prefect does not answer
         StorageFull              no space left where the platform keeps its data
+        ClusterUnavailable       a Dask cluster that should be there is not
+      WorkerLost                 a Dask worker was lost while a task ran on it
+        ResultLost               it was lost later, and with it the only copy of a task's result
       InternalError              a fault of ours
 
 A message names the thing, its state and the next step. It never carries a secret, and
@@ -200,6 +203,24 @@ class StorageFull(Unavailable):
 
     code = "storage-full"
     status = 507
+
+
+class ClusterUnavailable(Unavailable):
+    """A Dask cluster that should be there failed to start, is not ready in time, or does not answer."""
+
+    code = "cluster-unavailable"
+
+
+class WorkerLost(PlatformError):
+    """A Dask worker was lost while a task ran on it. The task's own retries say whether it runs again."""
+
+    code = "worker-lost"
+
+
+class ResultLost(WorkerLost):
+    """A Dask worker was lost after a task had finished on it, and with it the only copy of the result."""
+
+    code = "result-lost"
 
 
 class InternalError(PlatformError):

@@ -1,119 +1,122 @@
-"""A platform whose clusters are real: schedulers and workers as processes below real launchers."""
+"""What Prefect recorded of a flow run, in a form that two runs of one flow share."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
-from distributed import Client, Security
+import httpx
+from prefect import Flow
+from prefect.client.schemas.objects import State
 
-from prefect_platform.client.api import PlatformClient
-from prefect_platform.distributions import scan
-from prefect_platform.flows.installed import told
-from prefect_platform.server.config import ServerConfig
-from prefect_platform.testing.embedded import until
-from prefect_platform.testing.live_server import LiveServer, live_server
-from prefect_platform.wire.clusters import Cluster, ClusterConnection, ClusterCreate, ClusterStatus
-from prefect_platform.wire.dask_spec import DaskSpec
-from prefect_platform.wire.environments import EnvironmentSpec
-from prefect_platform.wire.flows import PythonInfo
-
-PYTHON = PythonInfo(version=".".join(map(str, sys.version_info[:3])), executable=sys.executable)
-OVER = (ClusterStatus.STOPPED, ClusterStatus.FAILED)
+SETTLE_SECONDS = 8.0
+_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass
-class Place:
-    """One platform of this process, with its launchers below it."""
+class Recorded:
+    """Everything that should be equal; `run_id` is for asking again."""
 
-    server: LiveServer
-    client: PlatformClient
+    run_id: str
+    state: tuple[str, str]
+    value: Any
+    task_runs: Counter[Any]
+    inputs: Counter[Any]
+    logs: Counter[Any]
 
-    def create(self, **spec: Any) -> Cluster:
-        environment = EnvironmentSpec(
-            python_version=PYTHON.version,
-            distributions=told(scan(sys.path)),
-            working_directory=spec.pop("working_directory", None),
-        )
-        request = ClusterCreate(
-            name=spec.pop("name", None), spec=DaskSpec(**spec), python=PYTHON, environment=environment
-        )
-        return self.client.clusters.create("default", request)
-
-    def show(self, cluster: Cluster) -> Cluster:
-        return self.client.clusters.show("default", cluster.id)
-
-    def connection(self, cluster: Cluster, seconds: float = 60) -> ClusterConnection:
-        def look() -> ClusterConnection | None:
-            found = self.client.clusters.connection("default", cluster.id)
-            assert found.status not in OVER, found.reason
-            return found if found.scheduler_address else None
-
-        return until(look, seconds, f"the scheduler of {cluster.name}")
-
-    @contextmanager
-    def connected(self, cluster: Cluster, workers: int) -> Iterator[Client]:
-        """A client of it, once so many workers are there."""
-        found = self.connection(cluster)
-        with Client(found.scheduler_address, security=security(found), set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=60)
-            yield client
-
-    def ended(self, cluster: Cluster, seconds: float = 60) -> Cluster:
-        def look() -> Cluster | None:
-            found = self.show(cluster)
-            return found if found.status in OVER else None
-
-        return until(look, seconds, f"cluster {cluster.name} to end")
-
-    def log(self, cluster: Cluster, member: str, source: str | None = None) -> str:
-        one = next(one for one in self.show(cluster).members if one.name == member)
-        return self.client.logs.raw(one.workload_id, source or member).decode()
-
-    def pid(self, cluster: Cluster, member: str) -> int:
-        """Of the scheduler's or worker's own process."""
-        one = next(one for one in self.show(cluster).members if one.name == member)
-        folder = str(self.server.config.data_dir / "workloads" / one.workload_id)
-        return next(
-            process.pid
-            for process in psutil.process_iter(["cmdline"])
-            if any(folder in word for word in process.info["cmdline"] or ())
-            and "prefect_platform.dask_cluster." in " ".join(process.info["cmdline"])
-        )
-
-    def processes(self) -> list[psutil.Process]:
-        """All that this platform has started and that lives."""
-        folder = str(self.server.config.data_dir)
-        return [
-            process
-            for process in psutil.process_iter(["cmdline", "pid"])
-            if process.pid != os.getpid() and any(folder in word for word in process.info["cmdline"] or ())
-        ]
+    def comparable(self) -> tuple[Any, ...]:
+        return self.state, self.value, self.task_runs, self.inputs, self.logs
 
 
-def security(found: ClusterConnection) -> Security:
-    return Security(
-        require_encryption=True,
-        tls_ca_file=found.tls.certificate,
-        tls_client_cert=found.tls.certificate,
-        tls_client_key=found.tls.key,
+def run(flow: Flow[Any, Any]) -> tuple[str, Any]:
+    """The final state of one run of `flow`, and the run's id."""
+    state = flow(return_state=True)
+    if asyncio.iscoroutine(state):
+        state = asyncio.run(state)
+    return str(state.state_details.flow_run_id), state
+
+
+def value_of(state: Any) -> Any:
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, list) and result and isinstance(result[0], State):
+        return [(one.name, value_of(one)) for one in result]
+    if isinstance(result, BaseException):
+        return type(result).__name__, _IDS.sub("ID", str(result))
+    return result
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether it came true in time; Prefect records a little later."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def recorded(url: str, run_id: str, state: Any) -> Recorded:
+    runs = _with_subflows(url, run_id)
+    tasks = [
+        task for run in runs for task in _pages(url, "task_runs", {"flow_runs": {"id": {"any_": [run]}}})
+    ]
+    names = {task["id"]: task["name"] for task in tasks}
+    return Recorded(
+        run_id,
+        (state.type.value, state.name),
+        value_of(state),
+        Counter(_facts(task) for task in tasks),
+        Counter(edge for task in tasks for edge in _edges(task, names)),
+        Counter(_line(log, names) for run in runs for log in _logs(url, run) if log["task_run_id"]),
     )
 
 
-@contextmanager
-def dask_place(directory: Path, **options: Any) -> Iterator[Place]:
-    """A platform while the block runs, with all that it has started gone at the end."""
-    config = ServerConfig(data_dir=directory, backend="local")
-    with live_server(directory, config=config, **options) as server:
-        with PlatformClient(server.url, server.token) as client:
-            place = Place(server, client)
-            yield place
-            for cluster in client.clusters.list("default"):
-                client.clusters.close("default", cluster.id)
-                place.ended(cluster)
+def _with_subflows(url: str, run_id: str) -> list[str]:
+    children = httpx.post(
+        f"{url}/flow_runs/filter", json={"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}}
+    ).json()
+    return [run_id, *(one for child in children for one in _with_subflows(url, child["id"]))]
+
+
+def _facts(task: dict[str, Any]) -> tuple[Any, ...]:
+    message = _IDS.sub("ID", str((task["state"] or {}).get("message")))
+    return (
+        *(_steady(task["name"]), task["state_name"], message, task["run_count"], task["flow_run_run_count"]),
+        *(tuple(sorted(task["tags"])), task["empirical_policy"]["retries"]),
+    )
+
+
+def _steady(name: str) -> str:
+    """Without the random ending of names that nobody chose."""
+    return re.sub(r"-[0-9a-f]{3}$", "", _IDS.sub("ID", name))
+
+
+def _edges(task: dict[str, Any], names: dict[str, str]) -> list[tuple[str, str, str]]:
+    return [
+        (_steady(task["name"]), parameter, _steady(names.get(source.get("id"), source["input_type"])))
+        for parameter, sources in task["task_inputs"].items()
+        for source in sources
+    ]
+
+
+def _line(log: dict[str, Any], names: dict[str, str]) -> tuple[str, int, str, str]:
+    first = str(log["message"]).partition("\n")[0]
+    return _steady(names.get(log["task_run_id"], "?")), log["level"], log["name"], _IDS.sub("ID", first)
+
+
+def _logs(url: str, run_id: str) -> list[dict[str, Any]]:
+    return _pages(url, "logs", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+
+
+def _pages(url: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        page = httpx.post(f"{url}/{what}/filter", json=query | {"limit": 200, "offset": len(found)}).json()
+        found += page
+        if len(page) < 200:
+            return found

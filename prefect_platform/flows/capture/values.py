@@ -15,8 +15,8 @@ from typing import Any
 import cloudpickle
 from prefect import Flow, Task
 
+from prefect_platform import travel
 from prefect_platform.errors import CannotTravel
-from prefect_platform.flows.capture import travel
 from prefect_platform.flows.capture.digests import digest_value
 from prefect_platform.flows.capture.namespace import Namespace
 

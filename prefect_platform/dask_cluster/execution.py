@@ -1,0 +1,111 @@
+"""One task run on a worker: the run's context around it, and leave to begin before each execution."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import distributed
+from prefect import Task
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+
+from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
+from prefect_platform.dask_cluster.loss import explain
+from prefect_platform.dask_cluster.worker_side import Kept
+from prefect_platform.errors import ClusterUnavailable, WorkerLost
+
+_contexts = Kept()
+_tasks = Kept()
+
+
+def run(context: str, task: str, payload: bytes, states: tuple[State[Any], ...]) -> State[Any]:
+    """The final state of the task run in `payload`."""
+    worker = distributed.get_worker()
+    run_context = _contexts.get(
+        context, lambda: prefect_private.RunContext(pickling.loads(_part(worker, context)))
+    )
+    known = _tasks.get(task, lambda: _part(worker, task))
+    submitted = pickling.loads(payload, states)
+    this: Task[Any, Any] = pickling.loads(known)
+    arguments = {
+        "task": this,
+        "task_run": submitted["task_run"],
+        "parameters": submitted["parameters"],
+        "wait_for": submitted["wait_for"],
+    }
+    gate = Gate(worker, str(submitted["key"]), this)
+    with run_context.entered(submitted["own"]):
+        if this.isasync:
+            return asyncio.run(_run_async(run_context, gate, arguments))
+        return prefect_private.run_sync(gate.before, gate.after, **arguments)
+
+
+async def _run_async(
+    run_context: prefect_private.RunContext, gate: Gate, arguments: dict[str, Any]
+) -> State[Any]:
+    async with run_context.async_client():
+        return await prefect_private.run_async(gate.before, gate.after, **arguments)
+
+
+def _part(worker: Any, digest: str) -> bytes:
+    data = dask_private.call_from_worker(worker, "prefect_platform_get", {"digest": digest})
+    if data is None:
+        raise ClusterUnavailable("The flow that submitted this task has left the cluster.")
+    return bytes(data)
+
+
+class Gate:
+    """Asks the ledger before each execution of the user's function, and looks at what it returned."""
+
+    def __init__(self, worker: Any, key: str, task: Task[Any, Any]) -> None:
+        self._worker = worker
+        self._key = key
+        self._task = task
+        self._holder = uuid.uuid4().hex
+
+    def before(self, engine: Any) -> None:
+        """Leave to execute.
+
+        Raises:
+            WorkerLost: an earlier execution was lost with its worker. It counts as a failure of the task, so
+                that the task's retries, delays and conditions decide what follows.
+        """
+        answer = dask_private.call_from_worker(
+            self._worker,
+            "prefect_platform_begin",
+            {"key": self._key, "holder": self._holder, "worker": self._worker.address},
+        )
+        if answer["granted"]:
+            return
+        if "lost" in answer:
+            engine.retries = answer["executions"] - 1
+            raise explain(self._task.name, answer)
+        engine.retries = self._task.retries
+        raise WorkerLost(
+            f"Task {self._task.name!r} does not run here: "
+            + (
+                "the flow has ended."
+                if answer["ended"]
+                else f"it runs on worker {answer['held_by']['address']}, which took it over."
+            )
+        )
+
+    def after(self, result: Any) -> None:
+        """That the result can leave this worker.
+
+        Raises:
+            CannotTravel: it cannot.
+        """
+        if _holds_futures(result):
+            return
+        pickling.check(
+            "result", result, f"The result of task {self._task.name!r} cannot leave the worker it was made on"
+        )
+
+
+def _holds_futures(result: Any) -> bool:
+    """Futures and states are resolved by the engine after this."""
+    parts = result if isinstance(result, list | tuple | set) else (result,)
+    return any(isinstance(part, PrefectFuture | State) for part in parts)

@@ -1,0 +1,317 @@
+"""Everything of Prefect's private side that the task runner touches, each with a test of its own.
+
+A release of Prefect that moves one of these breaks that test and nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any, cast
+
+import prefect.context as prefect_context
+from prefect import Flow, Task
+from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
+from prefect._internal.uuid7 import uuid7
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import RunInput, State, TaskRun
+from prefect.context import (
+    AssetContext,
+    AsyncClientContext,
+    FlowRunContext,
+    SettingsContext,
+    SyncClientContext,
+    TagsContext,
+    TaskRunContext,
+)
+from prefect.events.worker import EventsWorker
+from prefect.logging.configuration import ensure_logging_setup
+from prefect.logging.handlers import APILogWorker
+from prefect.task_engine import AsyncTaskRunEngine, SyncTaskRunEngine, _create_task_run_locally
+from prefect.utilities.engine import emit_task_run_state_change_event, link_state_to_task_run_result
+
+FLUSH_SECONDS = 5.0
+"""How long a worker may need to send the logs and events that it still has."""
+
+
+def new_task_run(
+    task: Task[Any, Any],
+    parameters: dict[str, Any],
+    wait_for: Any,
+    dependencies: dict[str, set[RunInput]] | None,
+) -> TaskRun:
+    """The task run as the engine would make it: name, tags, inputs and parents, seen from here."""
+    return _create_task_run_locally(
+        task=task,
+        id=uuid7(),
+        parameters=parameters,
+        flow_run_context=FlowRunContext.get(),
+        parent_task_run_context=TaskRunContext.get(),
+        wait_for=wait_for,
+        extra_task_inputs=dependencies,
+    )
+
+
+def announce(task_run: TaskRun, before: State[Any] | None, after: State[Any]) -> Any:
+    """Tell Prefect that a task run came into a state. The event is not of the task that we may be in."""
+    token = TaskRunContext.__var__.set(None)  # type: ignore[arg-type]  # `get` takes this for none at all
+    try:
+        return emit_task_run_state_change_event(
+            task_run=task_run, initial_state=before, validated_state=after
+        )
+    finally:
+        TaskRunContext.__var__.reset(token)
+
+
+def settle(task_run: TaskRun, state: State[Any]) -> None:
+    """Bring a task run into a final state that no engine could report, and tell Prefect."""
+    before, task_run.state = task_run.state, state
+    state.state_details.task_run_id = task_run.id
+    state.state_details.flow_run_id = task_run.flow_run_id
+    task_run.state_id, task_run.state_type, task_run.state_name = state.id, state.type, state.name
+    task_run.end_time = cast("Any", state.timestamp)
+    announce(task_run, before, state)
+
+
+def result_of(state: State[Any], raise_on_failure: bool) -> Any:
+    """The result in a final state, or its exception, without a loop of our own."""
+    answer: Any = cast("Any", state).result(raise_on_failure=raise_on_failure, _sync=True)
+    return answer
+
+
+def link_result(state: State[Any], result: Any) -> None:
+    """Let a task that is given `result` know which task run it came from."""
+    link_state_to_task_run_result(state, result)
+
+
+def run_context() -> dict[str, Any]:
+    """What all tasks of a flow run share: settings, the flow run, where results are kept."""
+    flow_run, settings = FlowRunContext.get(), SettingsContext.get()
+    deployment = prefect_context._deployment_id.get()  # noqa: SLF001
+    return {
+        "settings": settings.serialize() if settings else None,
+        "flow_run": _without_body(flow_run.serialize(), "flow") if flow_run else None,
+        "deployment_id": deployment,
+        "deployment_parameters": prefect_context._deployment_parameters.get(),  # noqa: SLF001
+    }
+
+
+def _without_body(fields: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Workers need to know of a flow or parent task, not to call it: its body may use what cannot travel."""
+    shell = copy.copy(fields[kind])
+    shell.fn = shell.__wrapped__ = _stays_behind
+    for name, value in vars(shell).items():
+        if name.endswith("_hooks") and isinstance(value, list):
+            setattr(shell, name, [])
+    return fields | {kind: shell}
+
+
+def _stays_behind() -> None:
+    raise RuntimeError("The body of a flow or of a parent task is not on the workers: call it where it is.")
+
+
+def task_context(task: Task[Any, Any], task_run: TaskRun) -> dict[str, Any]:
+    """What belongs to one submission: tags, the task that submits, assets."""
+    parent = TaskRunContext.get()
+    return {
+        "tags": set(TagsContext.get().current_tags),
+        "parent": _without_body(parent.serialize() | {"parameters": {}}, "task") if parent else None,
+        "assets": _assets(task, task_run),
+    }
+
+
+def _assets(task: Task[Any, Any], task_run: TaskRun) -> dict[str, Any] | None:
+    flow_run = FlowRunContext.get()
+    known = bool(flow_run and flow_run.task_run_assets)
+    if not known and not task.asset_deps and not getattr(task, "assets", None):
+        return None
+    found = AssetContext.from_task_and_inputs(
+        task=task,
+        task_run_id=task_run.id,
+        task_inputs={name: set(inputs) for name, inputs in task_run.task_inputs.items()},
+        copy_to_child_ctx=True,
+    )
+    return found.serialize()
+
+
+class RunContext:
+    """On a worker: what `run_context` took along, made once and entered for every task."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+        ensure_logging_setup()
+        self._settings = SettingsContext(**fields["settings"]) if fields["settings"] else None
+        with self._in_settings():
+            self._client = get_client(sync_client=True)
+            self._client.__enter__()
+            self._flow_run = self._make_flow_run(self._client)
+
+    def _make_flow_run(self, client: SyncPrefectClient) -> FlowRunContext | None:
+        fields = self._fields["flow_run"]
+        if not fields:
+            return None
+        _rebuild_models()
+        runner = fields["flow"].task_runner.duplicate()
+        runner.__enter__()
+        return FlowRunContext(**fields, client=client, task_runner=runner, detached=True)
+
+    @contextmanager
+    def _in_settings(self) -> Iterator[None]:
+        with self._settings.model_copy() if self._settings else ExitStack():
+            yield
+
+    @contextmanager
+    def entered(self, own: Mapping[str, Any]) -> Iterator[None]:
+        """Around one task: the run's context, and what is the task's `own` (`task_context`)."""
+        with ExitStack() as stack:
+            stack.enter_context(self._in_settings())
+            stack.enter_context(_shared(self._client))
+            if self._flow_run is not None:
+                fresh: dict[str, Any] = {
+                    "run_results": {},
+                    "task_run_assets": {},
+                    "task_run_dynamic_keys": {},
+                }
+                stack.enter_context(self._flow_run.model_copy(update=fresh))
+            self._enter_own(stack, own)
+            _enter_deployment(stack, self._fields)
+            yield
+
+    def _enter_own(self, stack: ExitStack, own: Mapping[str, Any]) -> None:
+        if own["parent"]:
+            stack.enter_context(TaskRunContext(**own["parent"], client=self._client))
+        if own["tags"]:
+            stack.enter_context(TagsContext(current_tags=own["tags"]))
+        if own["assets"]:
+            stack.enter_context(AssetContext(**own["assets"]))
+
+    @asynccontextmanager
+    async def async_client(self) -> Any:
+        """An asynchronous client for one event loop, with the certificates that were read already."""
+        verify = _tls_of(self._client)
+        context = AsyncClientContext(httpx_settings={"verify": verify} if verify else None)
+        context._httpx_settings = None  # noqa: SLF001  # so that every get_client() takes this one
+        async with context:
+            yield
+
+
+def _enter_deployment(stack: ExitStack, fields: Mapping[str, Any]) -> None:
+    for variable, value in (
+        (prefect_context._deployment_id, fields["deployment_id"]),  # noqa: SLF001
+        (prefect_context._deployment_parameters, fields["deployment_parameters"]),  # noqa: SLF001
+    ):
+        if value:
+            undo: Any = variable.reset
+            stack.callback(undo, variable.set(value))
+
+
+@contextmanager
+def _shared(client: SyncPrefectClient) -> Iterator[None]:
+    """One open client for all threads of a worker: each needs a context of its own that never closes it."""
+    context = SyncClientContext.model_construct(client=client)
+    context._context_stack = 1  # noqa: SLF001
+    token = SyncClientContext.__var__.set(context)
+    try:
+        yield
+    finally:
+        SyncClientContext.__var__.reset(token)
+
+
+def _tls_of(client: SyncPrefectClient) -> Any:
+    """The certificates that a client has read."""
+    pool = getattr(client._client._transport, "_pool", None)  # noqa: SLF001
+    return getattr(pool, "_ssl_context", None)
+
+
+def _rebuild_models() -> None:
+    from prefect._internal.result_records import ResultRecordMetadata
+
+    types: dict[str, Any] = {"Flow": Flow, "Task": Task, "ResultRecordMetadata": ResultRecordMetadata}
+    FlowRunContext.model_rebuild(_types_namespace=types)
+    TaskRunContext.model_rebuild(_types_namespace=types)
+
+
+Before = Callable[[Any], None]
+"""Called with the engine right before each execution of the user's function; it may raise the outcome."""
+After = Callable[[Any], None]
+"""Called with what the user's function returned; it may raise the outcome."""
+
+
+class _Sync(SyncTaskRunEngine[Any, Any]):
+    before: Before
+    after: After
+
+    def call_task_fn(self, transaction: Any) -> Any:
+        if not transaction.is_committed():
+            self.before(self)
+        return super().call_task_fn(transaction)
+
+    def handle_success(self, result: Any, transaction: Any) -> Any:
+        self.after(result)
+        return super().handle_success(result, transaction)
+
+
+class _Async(AsyncTaskRunEngine[Any, Any]):
+    before: Before
+    after: After
+
+    async def call_task_fn(self, transaction: Any) -> Any:
+        if not transaction.is_committed():
+            self.before(self)
+        return await super().call_task_fn(transaction)
+
+    async def handle_success(self, result: Any, transaction: Any) -> Any:
+        self.after(result)
+        return await super().handle_success(result, transaction)
+
+
+def run_sync(before: Before, after: After, **arguments: Any) -> State[Any]:
+    """`prefect.task_engine.run_task_sync` with two hooks; its loop is compared with Prefect's by a test."""
+    engine = _Sync(**arguments)
+    engine.before, engine.after = before, after
+    try:
+        with engine.start():
+            while engine.is_running():
+                engine.wait_until_ready()
+                with engine.asset_context(), engine.run_context(), engine.transaction_context() as txn:
+                    engine.call_task_fn(txn)
+                raise_if_flow_run_suspension_requested()
+    except BaseException:
+        if not _is_settled(engine):
+            raise
+    return engine.state
+
+
+async def run_async(before: Before, after: After, **arguments: Any) -> State[Any]:
+    """The same for `run_task_async`."""
+    engine = _Async(**arguments)
+    engine.before, engine.after = before, after
+    try:
+        async with engine.start():
+            while engine.is_running():
+                await engine.wait_until_ready()
+                async with engine.asset_context(), engine.run_context(), engine.transaction_context() as txn:
+                    await engine.call_task_fn(txn)
+                raise_if_flow_run_suspension_requested()
+    except BaseException:
+        if not _is_settled(engine):
+            raise
+    return engine.state
+
+
+def _is_settled(engine: Any) -> bool:
+    """Whether the engine gave its run a final state before it raised: then that is the outcome."""
+    return engine.task_run is not None and bool(engine.state.is_final())
+
+
+def cancel_event() -> threading.Event:
+    """What an engine looks at before it calls the user's function (`context["cancel_event"]`)."""
+    return threading.Event()
+
+
+def send_what_waits() -> None:
+    """Send logs and events that this process still has, and wait for it."""
+    APILogWorker.drain_all(timeout=FLUSH_SECONDS)
+    EventsWorker.drain_all(timeout=FLUSH_SECONDS)

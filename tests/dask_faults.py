@@ -1,0 +1,84 @@
+"""Tasks that meet faults. Each leaves a mark for every time that its body was really begun."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import distributed
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+
+def marks(directory: Path, name: str) -> int:
+    """How often a body was begun."""
+    return len(list(directory.glob(f"{name}-*")))
+
+
+def leave_mark(directory: Path, name: str) -> None:
+    (directory / f"{name}-{time.time_ns()}").touch()
+
+
+@task(cache_policy=NO_CACHE)
+def kills_its_worker(directory: Path, times: int = 1) -> str:
+    leave_mark(directory, "kills")
+    if marks(directory, "kills") <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+@task(cache_policy=NO_CACHE)
+def process_id() -> int:
+    return os.getpid()
+
+
+@task(cache_policy=NO_CACHE)
+def marked(directory: Path, name: str, until: Path | None = None) -> str:
+    """With `until` it ends when that file is there."""
+    leave_mark(directory, name)
+    deadline = time.monotonic() + 60
+    while until is not None and not until.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{until} never came")
+        time.sleep(0.02)
+    return name
+
+
+@task(cache_policy=NO_CACHE)
+def echo(value: Any = None) -> Any:
+    return value
+
+
+@task(cache_policy=NO_CACHE)
+def returns_a_lock() -> dict[str, Any]:
+    return {"inner": [threading.Lock()]}
+
+
+@task(cache_policy=NO_CACHE)
+def large(size: int) -> bytes:
+    return b"x" * size
+
+
+@task(cache_policy=NO_CACHE)
+def length(data: bytes) -> int:
+    return len(data)
+
+
+@task(cache_policy=NO_CACHE)
+def with_collections() -> tuple[int, float, int, str]:
+    """Uses Dask inside a task in its three ways; the fourth is where the client of it is."""
+    import dask
+    import dask.array
+    import dask.dataframe
+    import pandas
+
+    frame = dask.dataframe.from_pandas(pandas.DataFrame({"a": range(10)}), npartitions=2)
+    total = int(frame.a.sum().compute())
+    mean = float(dask.array.ones((8, 8), chunks=(4, 4)).mean().compute())
+    with distributed.worker_client() as client:
+        delayed = client.compute(dask.delayed(sum)([1, 2, 3])).result()
+    return total, mean, delayed, distributed.get_client().scheduler.address
