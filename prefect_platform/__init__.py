@@ -14,13 +14,17 @@ from prefect_platform._version import __version__
 if TYPE_CHECKING:
     from prefect_platform.client.settings import connect
     from prefect_platform.client.sizes import describe_sizes
+    from prefect_platform.dask_cluster.task_runner import PlatformTaskRunner
+    from prefect_platform.flows.dask import DaskCluster
     from prefect_platform.flows.register import register
     from prefect_platform.flows.registration import Registration, Run
     from prefect_platform.flows.run_config import KubernetesRun
     from prefect_platform.flows.storage import WebhookStorage
 
 __all__ = [
+    "DaskCluster",
     "KubernetesRun",
+    "PlatformTaskRunner",
     "Registration",
     "Run",
     "WebhookStorage",
@@ -31,7 +35,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DaskCluster": "flows.dask",
     "KubernetesRun": "flows.run_config",
+    "PlatformTaskRunner": "dask_cluster.task_runner",
     "Registration": "flows.registration",
     "Run": "flows.registration",
     "WebhookStorage": "flows.storage",

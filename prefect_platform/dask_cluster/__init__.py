@@ -1,4 +1,4 @@
-"""Dask clusters: their members, and the task runner that uses them. Nothing is imported before it is asked for."""
+"""Dask clusters: their members, and the task runner. Nothing is imported before it is asked for."""
 
 from __future__ import annotations
 

@@ -1,32 +1,35 @@
-"""Where the cluster of this run is: a file that the launcher keeps, named by `PREFECT_PLATFORM_DASK`.
+"""Where the cluster of this run is: the platform is asked, with the token of the run's own code.
 
-    {"state": "starting" | "ready" | "failed", "address": "tls://10.0.0.7:8786" | null,
-     "tls": {"ca": path, "cert": path, "key": path} | null, "dashboard": url | null, "reason": text | null}
-
-The launcher replaces the file as a whole, so that half of one is never read. The cluster starts beside the
-run, so a run may ask before the scheduler is there: then it waits.
+The cluster starts beside the run, so a run may ask before the scheduler is there: then the platform answers
+once it is. `begin` asks in the background, so that the answer is there when the first task needs it.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from prefect_platform.errors import ClusterUnavailable, UsageError
+from prefect_platform.errors import ClusterUnavailable, PlatformError, Unavailable, UsageError
+from prefect_platform.wire.clusters import MOST_WAIT_SECONDS, ClusterConnection, ClusterStatus
 
 if TYPE_CHECKING:
     from distributed import Security
 
+    from prefect_platform.client.api import PlatformClient
+
 VARIABLE = "PREFECT_PLATFORM_DASK"
+"""Set where a process belongs to something that has a cluster."""
+WORKLOAD = "PREFECT_PLATFORM_WORKLOAD_ID"
 START_SECONDS = 300.0
-"""How long a run waits for its scheduler."""
-LOOK_SECONDS = 0.05
-"""Between two looks at the file, so that a ready scheduler is known at once."""
+"""How long a run waits for its scheduler, once it asks for one; a queue for room counts too."""
+OVER = frozenset({ClusterStatus.STOPPING, ClusterStatus.STOPPED, ClusterStatus.FAILED})
+
+_begun: list[Future[Connection]] = []
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,21 @@ class Connection:
 
 def is_known(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process belongs to something that has a cluster."""
-    return bool(environment.get(VARIABLE))
+    return bool(environment.get(VARIABLE) and environment.get(WORKLOAD))
+
+
+def begin(environment: Mapping[str, str] = os.environ) -> None:
+    """Ask for the cluster of this run from now on, in a thread of its own."""
+    answer: Future[Connection] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_ask(environment, START_SECONDS))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is needed
+            answer.set_exception(error)
+
+    _begun.append(answer)
+    threading.Thread(target=ask, name="dask-discovery", daemon=True).start()
 
 
 def own_cluster(
@@ -50,70 +67,66 @@ def own_cluster(
 
     Raises:
         UsageError: this run has no cluster.
-        ClusterUnavailable: the cluster failed, or was not ready within `wait_seconds`.
+        ClusterUnavailable: the cluster has ended, or was not ready within `wait_seconds`.
     """
-    named = environment.get(VARIABLE)
-    if not named:
+    if not is_known(environment):
         raise UsageError(
-            f"This process has no Dask cluster of its own: {VARIABLE} is not set. Register the flow with "
-            "dask=DaskCluster(...), or give PlatformTaskRunner a cluster= or an address=."
+            "This process has no Dask cluster of its own. Register the flow with dask=DaskCluster(...), or "
+            "give PlatformTaskRunner a cluster= or an address=."
         )
-    path, until = Path(named), time.monotonic() + wait_seconds
-    while True:
-        found = _read(path)
-        if found.get("state") == "ready":
-            return _connection(found, path)
-        _raise_if_over(found, path, until, wait_seconds)
-        time.sleep(LOOK_SECONDS)
+    if _begun:
+        try:
+            return _begun[0].result(wait_seconds)
+        except TimeoutError:
+            raise _late(wait_seconds, None) from None
+    return _ask(environment, wait_seconds)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"state": "starting"}
-    except ValueError as error:
-        raise ClusterUnavailable(f"{path} ({VARIABLE}) is not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise ClusterUnavailable(f"{path} ({VARIABLE}) is not a JSON object.")
-    return found
-
-
-def _raise_if_over(found: Mapping[str, Any], path: Path, until: float, wait_seconds: float) -> None:
-    state = found.get("state")
-    if state == "failed":
-        raise ClusterUnavailable(
-            f"The Dask cluster of this run failed to start: {found.get('reason') or 'no reason was given'}"
-        )
-    if state != "starting":
-        raise ClusterUnavailable(
-            f"{path} ({VARIABLE}) says state {state!r}; known are starting, ready, failed."
-        )
-    if time.monotonic() >= until:
-        raise ClusterUnavailable(
-            f"The Dask cluster of this run was not ready within {wait_seconds:g} s "
-            f"({found.get('reason') or 'it is still starting'}). The log of its scheduler says more."
-        )
-
-
-def _connection(found: Mapping[str, Any], path: Path) -> Connection:
-    address = found.get("address")
-    if not address:
-        raise ClusterUnavailable(f"{path} ({VARIABLE}) says ready, but names no address.")
-    return Connection(str(address), _security(found.get("tls"), path), found.get("dashboard"))
-
-
-def _security(tls: Mapping[str, str] | None, path: Path) -> Security | None:
-    if tls is None:
-        return None
-    missing = {"ca", "cert", "key"} - set(tls)
-    if missing:
-        raise ClusterUnavailable(f"{path} ({VARIABLE}): tls lacks {', '.join(sorted(missing))}.")
+def security(found: ClusterConnection) -> Security:
+    """What opens a cluster."""
     from distributed import Security
 
     return Security(
-        tls_ca_file=tls["ca"],
-        tls_client_cert=tls["cert"],
-        tls_client_key=tls["key"],
+        tls_ca_file=found.tls.certificate,
+        tls_client_cert=found.tls.certificate,
+        tls_client_key=found.tls.key,
         require_encryption=True,
+    )
+
+
+def _ask(environment: Mapping[str, str], wait_seconds: float) -> Connection:
+    from prefect_platform.client.settings import connect
+
+    until = time.monotonic() + wait_seconds
+    with connect(
+        environment.get("PREFECT_PLATFORM_URL"), environment.get("PREFECT_PLATFORM_TOKEN")
+    ) as client:
+        return _wait(client, environment[WORKLOAD], until, wait_seconds)
+
+
+def _wait(client: PlatformClient, workload_id: str, until: float, wait_seconds: float) -> Connection:
+    known, reason = None, None
+    while (left := until - time.monotonic()) > 0:
+        try:
+            found = client.clusters.own_connection(
+                workload_id, known=known, wait=min(left, MOST_WAIT_SECONDS)
+            )
+        except Unavailable as away:  # it is asked again: the run may well outlive a restart of the platform
+            reason = away.message
+            continue
+        except PlatformError as refusal:
+            raise ClusterUnavailable(f"The Dask cluster of this run: {refusal.message}") from refusal
+        if found.status in OVER:
+            why = found.reason or "no reason was given."
+            raise ClusterUnavailable(f"The Dask cluster of this run is {found.status.value}: {why}")
+        if found.scheduler_address is not None:
+            return Connection(found.scheduler_address, security(found), found.dashboard)
+        known, reason = found.revision, found.reason or f"it is {found.status.value}"
+    raise _late(wait_seconds, reason)
+
+
+def _late(wait_seconds: float, reason: str | None) -> ClusterUnavailable:
+    return ClusterUnavailable(
+        f"The Dask cluster of this run was not ready within {wait_seconds:g} s "
+        f"({reason or 'it is still starting'}). The log of its scheduler says more."
     )

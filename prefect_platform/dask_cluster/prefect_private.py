@@ -315,3 +315,15 @@ def send_what_waits() -> None:
     """Send logs and events that this process still has, and wait for it."""
     APILogWorker.drain_all(timeout=FLUSH_SECONDS)
     EventsWorker.drain_all(timeout=FLUSH_SECONDS)
+
+
+def when_loaded(change: Callable[[Any], Any]) -> None:
+    """Have the engine of this process run what `change` makes of the flow that it loads."""
+    from prefect import flow_engine
+
+    load = flow_engine.load_flow
+
+    def load_flow(flow_run: Any) -> Any:
+        return change(load(flow_run))
+
+    flow_engine.load_flow = load_flow

@@ -16,13 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from prefect_platform.errors import RegistrationError, foreign
-from prefect_platform.flows import sizing
+from prefect_platform.flows import dask, sizing
 from prefect_platform.flows.capture.included import check_include
 from prefect_platform.flows.capture.stored import Wish, check_secret_name
 from prefect_platform.flows.schedules import WantedSchedule, wanted_schedules
 from prefect_platform.flows.secrets import check_secrets
 from prefect_platform.flows.sizing import Sizing
 from prefect_platform.names import nearest
+from prefect_platform.wire.dask_spec import DaskSpec
 from prefect_platform.wire.secrets import SecretAttachment
 
 _BANNED = "/%&><"
@@ -42,7 +43,7 @@ KNOWN = (
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
     "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
     "env", "packages", "requirements", "start_script", "working_directory", "strict",
-    "include", "source_secret", *sizing.KNOWN,
+    "include", "source_secret", *sizing.KNOWN, *dask.KNOWN,
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ class Options:
     grace_seconds: float = 30.0
     secrets: list[SecretAttachment] = field(default_factory=list)
     sizing: Sizing = field(default_factory=Sizing)
+    dask: DaskSpec | None = None
     wish: Wish = field(default_factory=Wish)
     """What should travel beside the flow, and what opens its repository."""
 
@@ -132,6 +134,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         grace_seconds=_grace(given.get("grace_seconds")),
         secrets=check_secrets(given.get("secrets")),
         sizing=sizing.check_sizing(given),
+        dask=dask.check_dask(given),
         wish=Wish(check_include(given.get("include")), check_secret_name(given.get("source_secret"))),
     )
 

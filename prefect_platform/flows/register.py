@@ -33,6 +33,8 @@ from prefect_platform.flows.capture.notebook_file import (
     load_notebook,
 )
 from prefect_platform.flows.capture.stored import load_git
+from prefect_platform.flows.dask import DaskCluster
+from prefect_platform.flows.dask import warn_of_old as warn_of_old_dask
 from prefect_platform.flows.environment import (
     EnvironmentOptions,
     capture_environment,
@@ -96,7 +98,10 @@ def register(  # noqa: D417 - arguments that belong together share a line
     size: str | None = None,
     gpu: int | str | None = None,
     run: KubernetesRun | None = None,
+    dask: DaskCluster | None = None,
     instance_size: str | None = None,
+    dask_cluster_kwargs: dict[str, Any] | None = None,
+    dask_adapt_kwargs: dict[str, Any] | None = None,
     include: Sequence[str] | None = None,
     source_secret: str | None = None,
     **unknown: Any,
@@ -129,7 +134,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
         size: Name of a size of the catalogue, such as `"large"`; `describe_sizes()` shows them.
         gpu: A count, a type or memory: `1`, `"A100:2"`, `"24GB.."`; in place of what the size has.
         run: `KubernetesRun(timeout="2h", ...)`, for who wants to say more than a size.
-        instance_size: The old name of `size`.
+        dask: `DaskCluster(n_workers=4, ...)`: a Dask cluster for each run, which its tasks run on.
+        instance_size, dask_cluster_kwargs, dask_adapt_kwargs: Old names of `size`, and of what `dask` says.
         include: Patterns of files that travel too, from the project's folder or beside the notebook, such
             as `["sql/**", "data/*.csv"]`. A run finds them at the same place below its working directory.
         source_secret: Name of the secret that opens a private git repository.
@@ -146,6 +152,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
         if isinstance(module, NotebookFile):
             check_runnable(environment.packages)
         warn_of_old(given, stacklevel=2)
+        warn_of_old_dask(given, stacklevel=2)
         client = connect(url, token, project)
         return _Call(found, module, options, environment, client, client.project, Path(directory)).run()
 
@@ -211,6 +218,7 @@ class _Call:
                 grace_seconds=self.options.grace_seconds,
                 strict=self.environment.strict,
                 source_secret=self.options.wish.secret,
+                dask=self.options.dask,
                 **self.options.sizing.settings(),
             ),
             environment=environment.model_copy(update={"secrets": self.options.secrets}),

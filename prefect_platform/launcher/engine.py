@@ -40,6 +40,10 @@ for name in "stdout", "stderr":
         setattr(sys, name, open(fd, "w", buffering=1, encoding=encoding, errors=errors, closefd=False))
     else:
         stream.reconfigure(line_buffering=True)
+# A run with a Dask cluster of its own: its tasks run there.
+if os.environ.get("PREFECT_PLATFORM_DASK"):
+    from prefect_platform.dask_cluster import engine_hook
+    engine_hook.install()
 # The thread that sends heartbeats sleeps a second at a time, and has nothing to send after the end. Still the
 # engine waits for it where a flow is sync (not where it is async): up to a second for nothing.
 with contextlib.suppress(ImportError):  # another Prefect, which the engine itself has to get along with

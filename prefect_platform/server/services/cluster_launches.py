@@ -83,7 +83,12 @@ async def _of_person(
         attempt_id=None,
         interpreter=python.executable,
         python_version=python.version,
-        environment={**(stored.variables if stored else {}), **grant.variables, **given},
+        environment={
+            **(stored.variables if stored else {}),
+            **grant.variables,
+            **given,
+            launch_specs.DASK: "1",
+        },
         secrets=[token, *launch_specs.credentials(prefect), *grant.values],
         flow_run=None,
         bundle=None,

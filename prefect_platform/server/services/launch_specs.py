@@ -38,6 +38,8 @@ from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
 from prefect_platform.wire.secrets import MASKABLE_CHARACTERS
 from prefect_platform.wire.sizes import GpuRequest
 
+DASK = "PREFECT_PLATFORM_DASK"
+"""Variable that tells code that there is a Dask cluster for it."""
 PREFECT_LOG_SECONDS = 0.2
 """How often a run sends its records to Prefect, for who reads them in Prefect's own page."""
 
@@ -70,6 +72,7 @@ async def build(
             **(stored.variables if stored else {}),
             **grant.variables,
             **environment(parts.config, orchestrator, parts.installation_id, project.name, token),
+            **({DASK: "1"} if settings.dask is not None else {}),
         },
         secrets=[token, *credentials(orchestrator), *grant.values, *git_sources.to_mask(git)],
         flow_run=FlowRun(

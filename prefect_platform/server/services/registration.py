@@ -15,11 +15,12 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict
+from prefect_platform.errors import Conflict, RegistrationError, UsageError
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
 from prefect_platform.server.services import (
     bundles,
+    clusters,
     environments,
     flows,
     git_sources,
@@ -57,10 +58,19 @@ async def register(
         Conflict: the flow is being deleted.
     """
     sizes.check(parts, request.settings)
+    _check_dask(parts, request)
     git_sources.check(parts, request.code, request.settings)
     answer = await _again(lambda: _register(parts, caller, project_name, request))
     missing = await bundles.missing(parts, answer.version)
     return answer.model_copy(update={"bundle_missing": missing})
+
+
+def _check_dask(parts: Parts, request: RegisterRequest) -> None:
+    if request.settings.dask is not None:
+        try:
+            clusters.check(parts, request.settings.dask)
+        except UsageError as error:
+            raise RegistrationError(f"dask: {error.message}") from None
 
 
 async def _again(step: Callable[[], Awaitable[Done]]) -> Done:

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import NotFound
 from prefect_platform.names import new_id
-from prefect_platform.server.db.tables import AttemptRow, BundleRow, FlowRow, FlowVersionRow, UserRow
-from prefect_platform.server.services import projects
+from prefect_platform.server.db.tables import BundleRow, FlowRow, FlowVersionRow, UserRow
+from prefect_platform.server.services import projects, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
@@ -83,10 +83,8 @@ async def find(session: AsyncSession, caller: Caller, version_id: str) -> FlowVe
     if row is None:
         raise _absent(version_id)
     if caller.kind in (TokenKind.WORKLOAD, TokenKind.USER_CODE):
-        own = await session.scalar(
-            select(AttemptRow.version_id).where(AttemptRow.workload_id == caller.subject_id)
-        )
-        if own != row.id:
+        own = await workloads.version_of(session, str(caller.subject_id))
+        if own is None or own.id != row.id:
             raise _absent(version_id)
     try:
         await projects.reachable(session, caller, row.project_id)

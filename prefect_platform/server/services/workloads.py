@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, NotFound
 from prefect_platform.server.db.tables import (
     AttemptRow,
+    ClusterRow,
     FlowVersionRow,
     RunRow,
     TransitionRow,
@@ -131,11 +132,17 @@ async def attempt_of(session: AsyncSession, workload_id: str) -> AttemptRow | No
 
 
 async def version_of(session: AsyncSession, workload_id: str) -> FlowVersionRow | None:
-    """The flow version that a workload runs: the only one its launcher may fetch."""
+    """The flow version that a workload runs: the only one its launcher may fetch. That of a member of a
+    run's Dask cluster is the run's."""
+    owner = (
+        select(ClusterRow.owner_workload_id)
+        .join(WorkloadRow, WorkloadRow.cluster_id == ClusterRow.id)
+        .where(WorkloadRow.id == workload_id, ClusterRow.python.is_(None))
+    )
     found: FlowVersionRow | None = await session.scalar(
         select(FlowVersionRow)
         .join(AttemptRow, AttemptRow.version_id == FlowVersionRow.id)
-        .where(AttemptRow.workload_id == workload_id)
+        .where(or_(AttemptRow.workload_id == workload_id, AttemptRow.workload_id.in_(owner)))
     )
     return found
 
