@@ -16,7 +16,7 @@ from prefect_platform.server.db.engine import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0011"
+HEAD = "0012"
 """The last migration's revision; a test compares it with the files."""
 
 _LOCK = 0x70705F6D69677261

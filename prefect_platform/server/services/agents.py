@@ -122,16 +122,17 @@ async def _self(session: AsyncSession, caller: Caller) -> AgentRow:
 
 
 async def work_pool(parts: Parts, caller: Caller) -> WorkPool:
-    """The Prefect work pool of this installation, with the form for what a deployment may set."""
+    """The Prefect work pool that the calling agent serves, with the form for what a deployment may set."""
     async with parts.database.reader() as session:
         row = await _self(session, caller)
         owner = await projects.reachable(session, caller, row.project_id)
         kept = await session.get(ResourceRow, row.id)
+    spec = AgentSpec() if kept is None else AgentSpec.model_validate(kept.spec)
     return WorkPool(
-        name=work_pool_name(parts.installation_id),
-        base_job_template=base_job_template(),
+        name=spec.work_pool or work_pool_name(parts.installation_id),
+        base_job_template=base_job_template(parts.installation_id),
         results_block=results_block_name(parts.installation_id, owner.name),
-        queues=[] if kept is None else list(AgentSpec.model_validate(kept.spec).queues),
+        queues=list(spec.queues),
     )
 
 
