@@ -196,12 +196,16 @@ def _told(client: PlatformClient, run: str, step: Step, journal: Path) -> Told:
     return Told(run, step, found.status if found else None, found.attempts if found else 0, times)
 
 
-def register(platform: Embedded, folder: Path) -> str:
+def register(platform: Embedded, folder: Path, *options: str) -> str:
     """Register the flow; the id of its deployment in Prefect."""
     (folder / "taken.py").write_text(FLOW)
     command = [sys.executable, "-m", "prefect_platform", "flow", "register", f"{folder / 'taken.py'}:once"]
     done = subprocess.run(
-        [*command, "--name", "taken"], env=platform.environment, capture_output=True, text=True, check=False
+        [*command, "--name", "taken", *options],
+        env=platform.environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
