@@ -168,6 +168,30 @@ async def test_pools_that_cannot_be(stage: Scene, name: object, words: str) -> N
         await create(stage, work_pool=name)
 
 
+async def test_agents_are_listed_by_their_labels_page_after_page(stage: Scene) -> None:
+    for name, labels in (
+        ("a", {"team": "x", "site": "b"}),
+        ("b", {"team": "x"}),
+        ("c", {"team": "y"}),
+        ("d", {}),
+    ):
+        await create(stage, name, start=False, labels=labels)
+    await create(stage, "gone", start=False, labels={"team": "x"})
+    await resources.remove(stage.parts, stage.user, "default", AGENT, "gone")
+    await Keeper(stage.parts).round()
+
+    async def listed(*labels: str, cursor: str | None = None) -> tuple[list[str], str | None]:
+        found = await agents.listing(stage.parts, stage.user, "default", cursor, 1, labels)
+        return [one.name for one in found.items], found.cursor
+
+    first, cursor = await listed("team=x")
+    assert (first, await listed("team=x", cursor=cursor)) == (["b"], (["a"], None))
+    assert await listed("team=x", "site=b") == (["a"], None)
+    assert await listed('"=x') == await listed("team=") == ([], None)
+    with pytest.raises(UsageError, match="'team' is no NAME=VALUE"):
+        await listed("team")
+
+
 async def test_what_is_told_of_one(stage: Scene) -> None:
     made = await create(stage)
     unseen = await agents.show(stage.parts, stage.user, "default", "night")
