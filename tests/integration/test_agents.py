@@ -15,10 +15,10 @@ import pytest
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.resources import ResourceKind, ResourceStatus
-from prefect_platform.wire.runs import FINAL
+from prefect_platform.wire.runs import FINAL, Status
 from prefect_platform.wire.work_pool import installation_of
 from tests.kills import taking
-from tests.kills.steps import STEPS
+from tests.kills.steps import STEPS, gateway
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 AGENT = ResourceKind.PREFECT_AGENT
@@ -147,6 +147,42 @@ def test_a_pool_that_cannot_be_served_is_refused_in_words(platform: Embedded, tm
     client.resources.delete("default", AGENT, "stocked")
     with pytest.raises(RuntimeError, match=r"no agent of project 'default' serves work pool 'stcok'"):
         taking.register(platform, tmp_path, "--work-pool", "stcok")
+
+
+def test_a_changed_address_leaves_the_runs_where_they_are(platform: Embedded, tmp_path: Path) -> None:
+    """Two addresses of one Prefect: the run goes on with the first, and whoever is left tells its end."""
+    client, sign = platform.client(), tmp_path / "sign"
+    deployment = taking.register(platform, tmp_path)
+    client.resources.stop("default", AGENT, "local")
+    with (
+        gateway(platform.prefect_api, lambda: 0) as first,
+        gateway(platform.prefect_api, lambda: 0) as second,
+    ):
+        client.resources.create("default", AGENT, "moves", {"prefect_api_url": first.api})
+        until(lambda: polls(platform, "moves"), 90, "the agent")
+        parameters = {"journal": str(tmp_path / "journal"), "dies": True, "sign": str(sign)}
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        run = prefect(platform).call("POST", f"deployments/{deployment}/create_flow_run", body)["id"]
+        until((tmp_path / "journal").exists, 120, "the run to work")
+        before = client.agents.get("default", "moves").report
+        assert client.resources.update(
+            "default", AGENT, "moves", {"prefect_api_url": second.api}
+        ).state.needs_restart
+        client.resources.restart("default", AGENT, "moves")
+
+        def another() -> bool:
+            report = client.agents.get("default", "moves").report
+            return None not in (before, report) and report.started_at != before.started_at
+
+        until(another, 90, "the agent at its new address")
+        assert str(client.runs.get(run).url).startswith(first.api.removesuffix("/api"))
+        sign.touch()
+        until(lambda: client.runs.get(run).status in FINAL, 120, "the run to be settled")
+        found = client.runs.get(run)
+        assert (found.status, found.attempts) == (Status.CRASHED, 1)
+        assert prefect(platform).call("GET", f"flow_runs/{run}")["state_type"] == "CRASHED"
+        client.resources.delete("default", AGENT, "moves")
+        client.resources.start("default", AGENT, "local")
 
 
 def test_a_wrong_key_is_waited_out_in_words(platform: Embedded) -> None:

@@ -36,12 +36,15 @@ STILL_SECONDS = 90.0
 """After the last kill some run ends within this time, until all are over."""
 FLOW = """
 import os
+import time
 from prefect import flow, runtime
 
 @flow
-def once(journal: str, dies: bool = False) -> None:
+def once(journal: str, dies: bool = False, sign: str = "") -> None:
     with open(journal, "a") as file:
         file.write(f"{runtime.flow_run.id}\\n")
+    while sign and not os.path.exists(sign):
+        time.sleep(0.05)
     if dies:
         os._exit(9)
 """
