@@ -6,6 +6,7 @@
           CannotTravel           an object the flow uses cannot go to another process
       NotSignedIn                no token, or one the platform does not know
       Forbidden                  the token is good but may not do this
+        ForeignAttempt           an agent would end what stands in another Prefect than its own
       NotFound
         Removed                  it was there, and retention removed it
       Conflict                   the thing is in another state than the call needs
@@ -116,6 +117,12 @@ class Forbidden(PlatformError):
 
     code = "forbidden"
     status = 403
+
+
+class ForeignAttempt(Forbidden):
+    """An agent would settle or stop an attempt whose run stands in another Prefect than its own."""
+
+    code = "foreign-attempt"
 
 
 class NotFound(PlatformError):

@@ -49,7 +49,7 @@ _LONGEST_START_PAUSE = 1.0
 
 
 class PlatformAgent:
-    """Serves one installation's work pool for one project.
+    """Serves one work pool for one project.
 
     `serve` runs until it is cancelled, and survives every outage of Prefect and of the platform.
     """
@@ -64,7 +64,8 @@ class PlatformAgent:
         poll_seconds: float = POLL_SECONDS,
         sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
-        """`work_pool` is the pool that somebody asked this agent to serve: it must be the platform's."""
+        """`work_pool` is the pool that somebody asked this agent to serve: it must be the platform's
+        for it."""
         self._platform = platform
         self._asked_pool = work_pool
         self._queues = queues
@@ -146,7 +147,7 @@ class PlatformAgent:
     def _check_pool(self, name: str) -> None:
         if self._asked_pool not in (None, name):
             raise UsageError(
-                f"This platform's agents serve work pool {name!r}, not {self._asked_pool!r}. "
+                f"The platform has work pool {name!r} for this agent, not {self._asked_pool!r}. "
                 "Start it with that pool."
             )
         self._pool_name = name
@@ -253,7 +254,7 @@ class PlatformAgent:
             with self.problems.watch("sweep"):
                 work = await self._platform.work(None, 0.0)
                 self._act_on(work)
-                await self._cancellation.sweep(self._pool_name)
+                await self._cancellation.sweep(self._pool_name, [one.flow_run_id for one in work.open])
                 await adoption.sweep(self._pool_name)
                 self._agreed_at = datetime.now(UTC)
             await anyio.sleep(self._sweep_seconds)

@@ -7,7 +7,7 @@ half minute finds what events missed. A run that nobody runs any more is brought
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from prefect_platform.agent.claims import transition_id
@@ -62,10 +62,13 @@ class Cancellation:
                 self._told.add(attempt.id)
         self._told &= {attempt.id for attempt in wanted}
 
-    async def sweep(self, pool: str) -> None:
-        """Everything of the pool that is Cancelling now, event or no event."""
-        for run in await self._prefect.runs_in(pool, "CANCELLING"):
-            await self.from_prefect(run.id)
+    async def sweep(self, pool: str, running: Sequence[str] = ()) -> None:
+        """Everything that is Cancelling now, event or no event: of the pool, and of the runs that go on
+        here, whose pool may be another by now."""
+        found = await self._prefect.runs_in(pool, "CANCELLING")
+        found += await self._prefect.those_in(running, "CANCELLING")
+        for run_id in dict.fromkeys(run.id for run in found):
+            await self.from_prefect(run_id)
 
     async def _stop(self, attempt_id: str) -> bool:
         """Ask the platform to stop an attempt. False if there is nothing to stop any more."""

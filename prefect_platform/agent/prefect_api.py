@@ -18,6 +18,7 @@ from prefect_platform.agent.prefect_http import PrefectHttp
 from prefect_platform.errors import Conflict, NotFound, UsageError
 from prefect_platform.names import WORKER_TYPE
 from prefect_platform.wire.agents import WorkQueue
+from prefect_platform.wire.work_pool import installation_of
 
 _PAGE = 200
 """Most items that Prefect gives in one answer."""
@@ -149,6 +150,14 @@ class PrefectApi:
             }
         )
 
+    async def those_in(self, ids: Sequence[str], state_type: str) -> list[FlowRun]:
+        """Of these runs, the ones that are in one type of state."""
+        found: list[FlowRun] = []
+        for first in range(0, len(ids), _PAGE):
+            wanted = {"id": {"any_": ids[first : first + _PAGE]}, "state": {"type": {"any_": [state_type]}}}
+            found += await self._find({"flow_runs": wanted})
+        return found
+
     async def children_of(self, flow_run_id: str) -> list[FlowRun]:
         """Runs that a run made: nested in its process, or started as deployments."""
         return await self._find({"flow_runs": {"parent_flow_run_id": {"any_": [flow_run_id]}}})
@@ -186,16 +195,22 @@ class PrefectApi:
         await self._http.call("PATCH", f"/flow_runs/{flow_run_id}", {"infrastructure_pid": attempt_id})
 
     async def serve_pool(self, name: str, template: Mapping[str, Any]) -> str:
-        """Make the pool, or bring its template up to date; its id.
+        """Make the pool, or bring its template up to date; its id. One that nobody serves yet becomes ours.
 
         Raises:
-            UsageError: there is a pool of this name and another type.
+            UsageError: there is a pool of this name that has another type, or is another installation's.
         """
         pool = await self._pool(name) or await self._make_pool(name, template)
         if pool["type"] != WORKER_TYPE:
             raise UsageError(
                 f"Work pool {name!r} is of type {pool['type']!r}, not {WORKER_TYPE!r}. "
-                "Delete it in Prefect, and the agent makes it anew."
+                "Delete it in Prefect, and the agent makes it anew, or give the agent another work_pool."
+            )
+        owner = installation_of(pool["base_job_template"])
+        if owner not in (None, installation_of(template)):
+            raise UsageError(
+                f"Work pool {name!r} of Prefect at {self.address} is served by another installation of the "
+                f"platform, {owner}: give the agent another work_pool."
             )
         if pool["base_job_template"] != template:
             await self._http.call("PATCH", f"/work_pools/{name}", {"base_job_template": dict(template)})

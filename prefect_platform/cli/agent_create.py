@@ -13,6 +13,7 @@ QUEUE = "NAME[,priority=N][,concurrency_limit=N]"
 @click.argument("name")
 @click.option("--prefect-api-url", help="Prefect's API; by default the project's.")
 @click.option("--prefect-secret", help="Secret that holds Prefect's key, or user:password.")
+@click.option("--work-pool", help="Prefect's work pool; by default the installation's.")
 @click.option("--queue", "queues", multiple=True, metavar=QUEUE,
               help="Serve this work queue alone, made where Prefect has none; may be repeated.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Most flow runs that it has open at once.")
@@ -25,6 +26,7 @@ def command(
     name: str,
     prefect_api_url: str | None,
     prefect_secret: str | None,
+    work_pool: str | None,
     queues: tuple[str, ...],
     limit: int | None,
     memory: str | None,
@@ -40,6 +42,7 @@ def command(
     said = {
         "prefect_api_url": prefect_api_url,
         "prefect_secret": prefect_secret,
+        "work_pool": work_pool,
         "queues": [_queue(text) for text in queues],
         "limit": limit,
         "memory_bytes": _bytes(memory),

@@ -24,9 +24,8 @@ def command(labels: tuple[str, ...], project: str | None, as_json: bool) -> None
 
     wanted = dict(pair(text, "--label") for text in labels)
     with connected(project) as client:
-        found = client.agents.list(client.project)
+        found = client.agents.list(client.project, wanted)
         kept = {one.name: one for one in client.resources.list(client.project, ResourceKind.PREFECT_AGENT)}
-    found = [one for one in found if wanted.items() <= _labels(kept.get(one.name)).items()]
     if as_json:
         print(
             output.as_json([{**one.model_dump(mode="json"), "resource": kept.get(one.name)} for one in found])

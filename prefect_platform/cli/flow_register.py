@@ -31,7 +31,8 @@ LISTS = frozenset({"tags", "secrets", "include", "triggers"})
 @click.option("--concurrency-limit", type=click.IntRange(1), help="Runs at a time.")
 @click.option("--enforce-parameter-schema/--no-enforce-parameter-schema", default=None,
               help="Whether Prefect checks parameters; by default it does.")  # fmt: skip
-@click.option("--work-queue", "work_queue_name", help="Queue of the platform's work pool.")
+@click.option("--work-pool", help="Pool that an agent of the project serves; by default the installation's.")
+@click.option("--work-queue", "work_queue_name", help="Queue of the work pool.")
 @click.option("--grace", "grace_seconds", type=float, metavar="SECONDS",
               help="Time a run has to end after it is cancelled; by default 30.")  # fmt: skip
 @click.option("--secret", "secrets", multiple=True, metavar="NAME[=VARIABLE|:PATH[:MODE]]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from prefect_platform.client.bodies import body
@@ -28,8 +28,10 @@ class Agents:
         path, wanted = f"/api/v1/projects/{project}/agents", body(AgentCreate, name=name)
         return self._transport.call("POST", path, AgentCreated, body=wanted)
 
-    def list(self, project: str) -> Sequence[Agent]:
-        return self._transport.listing(f"/api/v1/projects/{project}/agents", Agent)
+    def list(self, project: str, labels: Mapping[str, str] | None = None) -> Sequence[Agent]:
+        """Newest first; those alone that have all of these labels."""
+        params = {"label": [f"{name}={value}" for name, value in (labels or {}).items()]}
+        return self._transport.listing(f"/api/v1/projects/{project}/agents", Agent, params=params)
 
     def get(self, project: str, name: str) -> AgentDetail:
         """What one agent told last, and what the platform does to keep it."""

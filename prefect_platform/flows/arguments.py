@@ -28,7 +28,7 @@ from prefect_platform.wire.secrets import SecretAttachment
 
 _BANNED = "/%&><"
 _PLATFORMS = {
-    "work_pool_name": "the platform chooses the work pool",
+    "work_pool_name": "the platform chooses the work pool, or work_pool='...' names one that an agent serves",
     "job_variables": "the platform sets the job variables",
     "image": "runs start with the interpreter that registered; on Kubernetes, run=KubernetesRun(image=...)",
     "build": "the platform takes the code as it is; there is no image to build",
@@ -41,7 +41,7 @@ _PLATFORMS = {
 KNOWN = (
     "name", "project", "url", "token", "cron", "interval", "rrule", "schedule", "schedules", "timezone",
     "parameters", "tags", "triggers", "concurrency_limit", "description", "version", "paused",
-    "enforce_parameter_schema", "work_queue_name", "grace_seconds", "secrets",
+    "enforce_parameter_schema", "work_pool", "work_queue_name", "grace_seconds", "secrets",
     "env", "packages", "requirements", "start_script", "working_directory", "strict",
     "include", "source_secret", *sizing.KNOWN, *dask.KNOWN,
 )  # fmt: skip
@@ -65,6 +65,7 @@ class Options:
     version: str | None = None
     paused: bool | None = None
     enforce_parameter_schema: bool = True
+    work_pool: str | None = None
     work_queue_name: str | None = None
     grace_seconds: float = 30.0
     secrets: list[SecretAttachment] = field(default_factory=list)
@@ -130,6 +131,7 @@ def check_options(flow: Flow[..., Any], given: Mapping[str, Any]) -> Options:
         paused=_flag("paused", given.get("paused")),
         enforce_parameter_schema=_flag("enforce_parameter_schema", given.get("enforce_parameter_schema"))
         is not False,
+        work_pool=_text("work_pool", given.get("work_pool")),
         work_queue_name=_text("work_queue_name", given.get("work_queue_name")),
         grace_seconds=_grace(given.get("grace_seconds")),
         secrets=check_secrets(given.get("secrets")),

@@ -18,9 +18,10 @@ from prefect_platform.errors import NotFound, RegistrationError
 from prefect_platform.flows.arguments import Options
 from prefect_platform.flows.prefect_api import PrefectApi
 from prefect_platform.flows.schedules import PREFIX, WantedSchedule
-from prefect_platform.names import LABEL_TAG, STORAGE_TAG
+from prefect_platform.names import LABEL_TAG, STORAGE_TAG, WORKER_TYPE, work_pool_name
 from prefect_platform.wire.flows import Code, CodeKind, FlowVersion, VersionSettings
 from prefect_platform.wire.gpus import words
+from prefect_platform.wire.work_pool import installation_of
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,30 @@ def _replace_triggers(api: PrefectApi, spec: DeploymentSpec, deployment_id: str,
         automation = trigger.as_automation().model_dump(mode="json")
         automation["owner_resource"] = f"prefect.deployment.{deployment_id}"
         api.post("/automations/", automation, again=False)
+
+
+def check_pool(api: PrefectApi, name: str, ours: str) -> None:
+    """Refuse a pool that was named and is not what an agent of this installation makes of it.
+
+    `ours` is the installation's own pool, which tells it from others.
+
+    Raises:
+        RegistrationError: it has another type, or is another installation's.
+    """
+    pool = _current(api, f"/work_pools/{quote(name, safe='')}")
+    if pool is None:
+        return  # its agent makes it when it starts; writing the deployment says what is missing
+    if pool["type"] != WORKER_TYPE:
+        raise RegistrationError(
+            f"work_pool: {name!r} of Prefect at {api.url} is of type {pool['type']!r}, and no agent of this "
+            f"platform takes runs from it: name one of type {WORKER_TYPE!r}."
+        )
+    owner = installation_of(pool["base_job_template"])
+    if owner is not None and work_pool_name(owner) != ours:
+        raise RegistrationError(
+            f"work_pool: {name!r} of Prefect at {api.url} is served by another installation of the platform, "
+            f"{owner}: name another."
+        )
 
 
 def _pool_missing(api: PrefectApi, spec: DeploymentSpec) -> RegistrationError | None:

@@ -86,6 +86,7 @@ def register(  # noqa: D417 - arguments that belong together share a line
     version: str | None = None,
     paused: bool | None = None,
     enforce_parameter_schema: bool | None = None,
+    work_pool: str | None = None,
     work_queue_name: str | None = None,
     grace_seconds: float | None = None,
     secrets: Sequence[str] | None = None,
@@ -119,6 +120,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
         schedule, schedules: Of `prefect.schedules`.
         timezone: Of the schedules that say none, such as `"Europe/Berlin"`.
         parameters, tags, enforce_parameter_schema, work_queue_name: As in `Flow.deploy`.
+        work_pool: Where the deployment lands, if not in the installation's pool: one that an agent of the
+            project serves.
         triggers: Prefect's deployment triggers; they become automations of the deployment.
         concurrency_limit: Runs at a time, or a `ConcurrencyLimitConfig`.
         description, version: By default the flow's docstring, and the platform's version number.
@@ -190,6 +193,8 @@ class _Call:
         settings = prefect_settings()
         with PrefectApi(project.orchestrator_url, settings) as api:
             spec = self.specify(captured, project, answer, sha256)
+            if self.options.work_pool is not None:
+                deployment.check_pool(api, self.options.work_pool, project.work_pool)
             applied = self.deploy(api, spec, answer)
         self.confirm(answer, applied, spec)
         notes = [
@@ -222,6 +227,7 @@ class _Call:
                 **self.options.sizing.settings(),
             ),
             environment=environment.model_copy(update={"secrets": self.options.secrets}),
+            work_pool=self.options.work_pool,
         )
         return self.client.flows.register(project.name, request)
 
@@ -249,7 +255,7 @@ class _Call:
             steps,
             platform_url=self.client.url,
             project=project.name,
-            work_pool=project.work_pool,
+            work_pool=self.options.work_pool or project.work_pool,
             orchestrator=project.orchestrator_url,
         )
 

@@ -19,7 +19,8 @@ TIMEOUT_SECONDS = 20.0
 """For connecting, and for every single wait for bytes of an answer."""
 MAX_ANSWER_BYTES = 32 << 20
 MAX_FOREIGN_TEXT = 256
-RETRY_STATUSES = frozenset({408, 425, 429})
+TOO_MANY = 429
+RETRY_STATUSES = frozenset({408, 425, TOO_MANY})
 API = "/api/v1"
 PORTS = {"http": 80, "https": 443}
 SEPARATORS = frozenset(" \t\r\n")
@@ -62,7 +63,7 @@ class Connection:
         except OSError as error:
             self.close()
             raise self._unreachable(method, path, error) from error
-        return self._judge(f"{method} {path}", answer.status, payload)
+        return self._judge(f"{method} {path}", answer, payload)
 
     def post(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """POST JSON; raises what `call` raises."""
@@ -78,7 +79,7 @@ class Connection:
             raise self._unreachable("GET", path, error) from error
         if answer.status == OK:
             return answer
-        self._judge(f"GET {path}", answer.status, payload)
+        self._judge(f"GET {path}", answer, payload)
         raise Unreachable(f"{self.url} answered GET {path} with {answer.status} and no content.")
 
     def close(self) -> None:
@@ -100,8 +101,8 @@ class Connection:
                 raise
         return self._wire.exchange(method, target, headers, body)
 
-    def _judge(self, call: str, status: int, payload: bytes) -> dict[str, Any]:
-        document = _object(payload)
+    def _judge(self, call: str, answer: Answer, payload: bytes) -> dict[str, Any]:
+        document, status = _object(payload), answer.status
         if 200 <= status < 300 and document is not None:
             return document
         code = (document or {}).get("code")
@@ -114,7 +115,8 @@ class Connection:
         text = "what is no JSON object"
         if not 200 <= status < 300:
             text = foreign(payload[: 4 * MAX_FOREIGN_TEXT].decode("utf-8", "replace")) or "nothing"
-        raise Unreachable(f"{self.url} answered {call} with status {status}: {text}")
+        later = answer.headers.get("retry-after") if status == TOO_MANY else None
+        raise Unreachable(f"{self.url} answered {call} with status {status}: {text}", retry_after=later)
 
     def _unreachable(self, method: str, path: str, error: OSError) -> Unreachable:
         return Unreachable(f"{self.url} does not answer {method} {path}: {type(error).__name__}: {error}")

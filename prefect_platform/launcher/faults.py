@@ -62,6 +62,11 @@ class CallFault(LaunchFault):
 class Unreachable(CallFault):
     """No answer, or none from the platform itself: try again later."""
 
+    def __init__(self, message: str, *, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """What a 429 said of when to ask again."""
+
 
 class Refused(CallFault):
     """The platform has answered with a problem of its own; `data` holds the facts of it."""

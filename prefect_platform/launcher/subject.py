@@ -87,7 +87,7 @@ def subject(spec: LaunchSpec, directory: Path, signals: Signals) -> Subject:
         EngineFault: it asks for nothing.
     """
     if spec.flow_run is not None:
-        return FlowSubject(spec, spec.flow_run)
+        return FlowSubject(spec, spec.flow_run, signals)
     if spec.program is not None:
         return ProgramSubject(spec.program, directory, signals)
     raise EngineFault("The platform asks for neither a flow nor a program: update prefect-platform here.")
@@ -98,15 +98,15 @@ class FlowSubject:
 
     source, what = FLOW, "engine"
 
-    def __init__(self, spec: LaunchSpec, flow_run: FlowRun) -> None:
-        self._version, self._flow_run = spec.python_version, flow_run
+    def __init__(self, spec: LaunchSpec, flow_run: FlowRun, signals: Signals) -> None:
+        self._version, self._flow_run, self._signals = spec.python_version, flow_run, signals
         self.title, self.pulled = flow_run.entrypoint, flow_run.pulled
 
     def modules(self, place: Path) -> list[str]:
         return [] if self.pulled else code.imports(self._flow_run.entrypoint, place)
 
     def check(self) -> str:
-        return check_wanted(self._flow_run)
+        return check_wanted(self._flow_run, self._signals)
 
     def variables(self, place: Path) -> dict[str, str]:
         return engine.variables(self._flow_run, place)

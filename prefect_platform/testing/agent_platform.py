@@ -47,6 +47,7 @@ class FakePlatform:
         self, pool: str, *, versions: set[str] | None = None, slots: int = 10, project: str = "default"
     ) -> None:
         self.pool = pool
+        self.installation = "inst-fake"
         self.versions = {"fv-1"} if versions is None else versions
         self.slots = slots
         self.project = project
@@ -252,7 +253,7 @@ class FakeAgentView:
 
     async def work_pool(self) -> WorkPool:
         await self._arrive()
-        return WorkPool(name=self.fake.pool, base_job_template=base_job_template())
+        return WorkPool(name=self.fake.pool, base_job_template=base_job_template(self.fake.installation))
 
     async def _arrive(self) -> None:
         await anyio.lowlevel.checkpoint()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from prefect_platform.wire.agents import WorkQueue
+from prefect_platform.wire.agents import WorkPoolName, WorkQueue
 from prefect_platform.wire.base import Label, Request
 from prefect_platform.wire.secrets import SecretName
 
@@ -50,10 +50,12 @@ class AgentSpec(Request):
     """Prefect's API, with account and workspace where it is Prefect Cloud; by default the project's."""
     prefect_secret: SecretName | None = None
     """Secret that holds Prefect's key, or `user:password`."""
+    work_pool: WorkPoolName | None = None
+    """Prefect's work pool that it serves, made where there is none; by default the installation's."""
     queues: Annotated[
         list[Annotated[QueueSpec, BeforeValidator(_queue)]], Field(max_length=50), AfterValidator(_unlike)
     ] = []
-    """Work queues of the platform's pool that it alone serves; all of them by default."""
+    """Work queues of its pool that it alone serves; all of them by default."""
     limit: int | None = Field(default=None, ge=1, le=10_000)
     """Most flow runs that it has open at once."""
     memory_bytes: int = Field(default=256 << 20, ge=64 << 20)

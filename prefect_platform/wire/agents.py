@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request, When
 from prefect_platform.wire.resources import Resource
+
+
+def _free(name: str) -> str:
+    if name.lower().startswith("prefect"):
+        raise ValueError("Prefect keeps names that begin with 'prefect' for itself")
+    return name
+
+
+WorkPoolName = Annotated[
+    str,
+    Field(max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    AfterValidator(_free),
+]
+"""A work pool as people may name one: it stands in addresses as it is."""
 
 
 class AgentCreate(Request):
@@ -70,7 +84,7 @@ class AgentDetail(Agent):
 
 
 class WorkQueue(Answer):
-    """A work queue of the platform's pool, as it should be in Prefect."""
+    """A work queue of an agent's pool, as it should be in Prefect."""
 
     name: Label
     priority: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -80,7 +94,7 @@ class WorkQueue(Answer):
 
 
 class WorkPool(Answer):
-    """What an agent needs to serve this installation's pool."""
+    """What an agent needs to serve its pool."""
 
     name: str
     base_job_template: dict[str, object]

@@ -135,6 +135,8 @@ class RegisterRequest(Request):
     settings: VersionSettings
     environment: EnvironmentSpec | None = None
     """Stored under its fingerprint, which the platform then writes into the settings."""
+    work_pool: Label | None = None
+    """Where the deployment is to land, if not in the project's own pool: only checked here."""
 
 
 class VersionStatus(StrEnum):

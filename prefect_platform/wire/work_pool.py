@@ -6,6 +6,7 @@ titles and descriptions are for people. Ids and names only: no secret ever becom
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 _VARIABLES: dict[str, dict[str, Any]] = {
@@ -47,11 +48,20 @@ _VARIABLES: dict[str, dict[str, Any]] = {
 }
 
 
-def base_job_template() -> dict[str, Any]:
-    """A fresh copy of the template: one placeholder a variable, and no variable besides."""
+_OWNER = "Work pool of the platform's installation "
+
+
+def base_job_template(installation_id: str | None = None) -> dict[str, Any]:
+    """A fresh copy of the template: one placeholder a variable, and no variable besides.
+
+    A pool that an installation serves is marked as its own: two may share a Prefect, and neither can start
+    what was registered with the other.
+    """
+    owner = {} if installation_id is None else {"$comment": f"{_OWNER}{installation_id}"}
     return {
         "job_configuration": {name: f"{{{{ {name} }}}}" for name in _VARIABLES},
         "variables": {
+            **owner,
             "type": "object",
             "description": "Written by registration: register again rather than change these by hand.",
             "properties": {name: dict(schema) for name, schema in _VARIABLES.items()},
@@ -60,3 +70,10 @@ def base_job_template() -> dict[str, Any]:
             "additionalProperties": False,
         },
     }
+
+
+def installation_of(template: Mapping[str, Any]) -> str | None:
+    """The installation whose work pool has this template; None where nobody has made it theirs."""
+    variables = template.get("variables")
+    said = variables.get("$comment") if isinstance(variables, Mapping) else None
+    return said.removeprefix(_OWNER) if isinstance(said, str) and said.startswith(_OWNER) else None

@@ -1,7 +1,7 @@
 """How soon an agent works again after `kill -9` of it, and what becomes of runs that it was taking.
 
 `agent_back_s`: from the kill until another process of the agent has looked for runs. `AGENT_KILLS` more kills
-hit it in each step of taking a run.
+hit it in each step of taking a run, and every run has to be done once; `PART=kills` does these alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from prefect_platform.testing.embedded import Embedded, embedded, until
@@ -19,6 +20,7 @@ from tests.kills.taking import agent_processes, taking
 
 ROUNDS = 10
 KILLS = int(os.environ.get("AGENT_KILLS", "100"))
+ALONE = os.environ.get("PART") == "kills"
 STEADY_SECONDS = 6.0
 """Between two kills: an agent that is killed faster than this waits longer each time."""
 BACK_SECONDS = 60.0
@@ -28,13 +30,17 @@ def figures() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-agents-") as directory:
         folder = Path(directory)
         with embedded(folder / "home") as platform:
-            back = [_back(platform) for _ in range(ROUNDS)]
-            outcome = taking(platform, folder, KILLS)
+            back = [] if ALONE else [_back(platform) for _ in range(ROUNDS)]
+            outcome = taking(platform, folder, KILLS, tell=partial(print, flush=True))
     if outcome.problems:
         sys.exit("\n".join(["A run was lost, or done twice:", *outcome.problems]))
     return [
         Figure("agent_back_s", "s", "<= 5", ours=back),
         Figure("agent_kills", "kills", str(KILLS), ours=[float(sum(outcome.kills.values()))]),
+        Figure("agent_kills_runs", "runs", f">= {KILLS}", ours=[float(outcome.runs)]),
+        Figure("agent_kills_lost", "runs", "0", ours=[float(len(outcome.lost))]),
+        Figure("agent_kills_twice", "runs", "0", ours=[float(len(outcome.twice))]),
+        Figure("agent_kills_s", "s", "-", ours=[outcome.seconds]),
     ]
 
 

@@ -14,6 +14,7 @@ from prefect_platform.agent.agent import PlatformAgent
 from prefect_platform.errors import NoCapacity, NotFound, Unavailable, UsageError
 from prefect_platform.testing.agent_world import Wire, World, until, world
 from prefect_platform.wire.runs import Status
+from prefect_platform.wire.work_pool import installation_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio, pytest.mark.timeout(120)]
 
@@ -445,6 +446,34 @@ async def test_a_missing_pool_is_made_and_another_type_refused(prefect_server: s
         with pytest.raises(ExceptionGroup) as caught:
             await PlatformAgent(w.platform.as_agent()).serve()
         assert caught.group_contains(UsageError, match="is of type 'process'")
+
+
+async def test_a_pool_that_nobody_serves_becomes_ours_and_anothers_is_refused(prefect_server: str) -> None:
+    async with world(prefect_server) as w:
+        before = await w.call("GET", f"/work_pools/{w.pool}")
+        assert installation_of(before["base_job_template"]) is None
+        async with w.agent():
+            pool = await w.call("GET", f"/work_pools/{w.pool}")
+        assert installation_of(pool["base_job_template"]) == w.platform.installation
+        w.platform.installation = "inst-another"
+        with pytest.raises(ExceptionGroup) as caught:
+            await PlatformAgent(w.platform.as_agent()).serve()
+        assert caught.group_contains(
+            UsageError, match="another installation of the platform, inst-fake: give"
+        )
+        assert await w.call("GET", f"/work_pools/{w.pool}") == pool
+
+
+async def test_a_cancel_is_found_though_the_deployment_moved_to_another_pool(prefect_server: str) -> None:
+    async with world(prefect_server) as w:
+        async with w.agent():
+            attempt = await w.running(await w.start())
+        w.platform.pool = f"{w.pool}-new"
+        await w.propose(attempt.flow_run_id, "CANCELLING")
+        async with w.agent():
+            await w.platform.until(
+                lambda: w.platform.find(attempt.id).workload.cancel_requested_by is not None
+            )
 
 
 async def test_a_run_that_is_deleted_in_prefect_is_settled_by_its_own_end(prefect_server: str) -> None:

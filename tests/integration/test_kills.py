@@ -12,8 +12,10 @@ import pytest
 from prefect_platform.testing.embedded import embedded
 from prefect_platform.wire.logs import Gap
 from prefect_platform.wire.runs import Status
+from tests.kills import taking
 from tests.kills.campaign import campaign
 from tests.kills.judging import PIPE_BYTES, Told, judge
+from tests.kills.steps import STEPS
 from tests.kills.writing import Journal, written
 
 KILLS = {"server": 3, "agent": 3, "launcher": 3, "flow": 3}
@@ -100,3 +102,28 @@ def test_lost_bytes_are_found(part: str, journal: Journal, told: Told, lost: int
 )
 def test_what_may_not_be_is_found(part: str, journal: Journal, told: Told, problem: str) -> None:
     assert problem in "; ".join(judge(part, journal, told).problems)
+
+
+TAKING = next(step for step in STEPS if not step.dies)
+SETTLING = next(step for step in STEPS if step.dies)
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        (taking.Told("r", TAKING, Status.SUCCEEDED, 1, 1), "done"),
+        (taking.Told("r", SETTLING, Status.CRASHED, 1, 1), "done"),
+        (taking.Told("r", TAKING, None, 0, 0), "lost"),
+        (taking.Told("r", TAKING, Status.RUNNING, 1, 1), "lost"),
+        (taking.Told("r", TAKING, Status.SUCCEEDED, 1, 0), "lost"),
+        (taking.Told("r", TAKING, Status.CRASHED, 1, 1), "lost"),
+        (taking.Told("r", SETTLING, Status.SUCCEEDED, 1, 1), "lost"),
+        (taking.Told("r", TAKING, Status.SUCCEEDED, 2, 1), "twice"),
+        (taking.Told("r", TAKING, Status.SUCCEEDED, 1, 2), "twice"),
+    ],
+)
+def test_a_run_that_was_lost_or_done_twice_is_found(told: taking.Told, verdict: str) -> None:
+    outcome = taking.Outcome()
+    taking.judge(outcome, [told])
+    assert (len(outcome.lost), len(outcome.twice)) == (int(verdict == "lost"), int(verdict == "twice"))
+    assert bool(outcome.problems) is (verdict != "done")

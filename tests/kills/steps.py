@@ -25,6 +25,8 @@ class Step:
     path: re.Pattern[str]
     body: bytes
     answered: bool
+    dies: bool
+    """Whether it comes after a run alone that died: one that tells its end itself needs no agent for it."""
 
     def fits(self, method: str, path: str, body: bytes) -> bool:
         return method == self.method and self.path.search(path) is not None and self.body in body
@@ -34,13 +36,14 @@ _AGENTS = b"user-agent: python-httpx"
 """What only an agent's own requests say."""
 _RUN = r"/flow_runs/[0-9a-f-]{36}"
 STEPS = tuple(
-    Step(f"{when} {name}", method, re.compile(path), body, answered=when == "after")
-    for name, method, path, body in (
-        ("looking for runs", "POST", r"/flow_runs/filter$", b'"SCHEDULED"'),
-        ("reading the deployment", "POST", r"/deployments/filter$", b""),
-        ("the claim", "POST", rf"{_RUN}/set_state$", b'"PENDING"'),
-        ("noting the attempt", "PATCH", rf"{_RUN}$", b"infrastructure_pid"),
-        ("settling", "GET", rf"{_RUN}$", b""),
+    Step(f"{when} {name}", method, re.compile(path), body, answered=when == "after", dies=dies)
+    for name, method, path, body, dies in (
+        ("looking for runs", "POST", r"/flow_runs/filter$", b'"SCHEDULED"', False),
+        ("reading the deployment", "POST", r"/deployments/filter$", b"", False),
+        ("the claim", "POST", rf"{_RUN}/set_state$", b'"PENDING"', False),
+        ("noting the attempt", "PATCH", rf"{_RUN}$", b"infrastructure_pid", False),
+        ("reading an ended run", "GET", rf"{_RUN}$", b"", True),
+        ("reporting a crash", "POST", rf"{_RUN}/set_state$", b'"CRASHED"', True),
     )
     for when in ("before", "after")
 )
@@ -49,14 +52,15 @@ STEPS = tuple(
 class Gateway:
     """Stands before a Prefect API. While `step` is set, the next request that fits it kills."""
 
-    def __init__(self, api: str, kill: Callable[[], None]) -> None:
+    def __init__(self, api: str, kill: Callable[[], int]) -> None:
         host, _, path = api.removeprefix("http://").partition("/")
         self._host, _, port = host.partition(":")
         self._port, self._kill = int(port), kill
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/{path}"
         self.step: Step | None = None
-        self.hits = 0
+        self.kills = 0
+        """Requests at which something was killed."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
@@ -77,7 +81,8 @@ class Gateway:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_connection(self._host, self._port, limit=1 << 24)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        # Cancelled is what is still open when the gateway ends.
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._exchange(reader, writer, *there):
                 pass
         for one in (writer, there[1]):
@@ -96,24 +101,27 @@ class Gateway:
         ours = _AGENTS in head.lower()  # an engine and its launcher ask the same things
         hit = self._taken(method.decode(), path.decode().partition("?")[0], body) if ours else None
         if hit is not None and not hit.answered:
-            self._kill()
-            return False
+            return self._cut()
         forth.write(head + body)
         answer, content = await _message(back, to=method)
         if hit is not None:
-            self._kill()
-            return False
+            return self._cut()
         writer.write(answer + content)
         if b" 101 " in answer.split(b"\r\n")[0]:
             await asyncio.gather(_pipe(reader, forth), _pipe(back, writer))
             return False
         return True
 
+    def _cut(self) -> bool:
+        """Kill who asks, and end the connection."""
+        self.kills += bool(self._kill())
+        return False
+
     def _taken(self, method: str, path: str, body: bytes) -> Step | None:
         step = self.step
         if step is None or not step.fits(method, path, body):
             return None
-        self.step, self.hits = None, self.hits + 1
+        self.step = None
         return step
 
 
@@ -140,8 +148,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def gateway(api: str, kill: Callable[[], None]) -> Iterator[Gateway]:
-    """A gateway that answers at `.api` as Prefect does at `api`."""
+def gateway(api: str, kill: Callable[[], int]) -> Iterator[Gateway]:
+    """A gateway that answers at `.api` as Prefect does at `api`; `kill` tells how many it killed."""
     made = Gateway(api, kill)
     made.start()
     try:

@@ -19,6 +19,7 @@ from prefect_platform.wire.installation import Check
 if TYPE_CHECKING:
     from prefect_platform.cli.embedded.settings import Credentials
     from prefect_platform.client.api import PlatformClient
+    from prefect_platform.wire.projects import Project
 
 OLDEST, BEYOND = (3, 8), (4, 0)
 _PAGE = 200
@@ -28,6 +29,7 @@ _TIMEOUT = (5.0, 10.0)
 def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
     try:
         project = client.projects.get(client.project)
+        pools = _pools(client, project)
     except PlatformError as error:
         yield Check(name="project", ok=False, detail=error.message)
         return
@@ -38,10 +40,11 @@ def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
             yield _answers(project.orchestrator_url, answer)
             yield clock("prefect clock", time_of(answer))
             yield _version(session.get(f"{project.orchestrator_url}/admin/version", timeout=_TIMEOUT))
-            pool = f"{project.orchestrator_url}/work_pools/{project.work_pool}"
-            yield _pool(project.work_pool, session.get(pool, timeout=_TIMEOUT))
+            for name in pools:
+                pool = f"{project.orchestrator_url}/work_pools/{name}"
+                yield _pool(name, session.get(pool, timeout=_TIMEOUT))
             wanted = {
-                "work_pools": {"name": {"any_": [project.work_pool]}},
+                "work_pools": {"name": {"any_": pools}},
                 "flow_runs": {"state": {"name": {"any_": ["Late"]}}},
                 "sort": "EXPECTED_START_TIME_ASC",
                 "limit": _PAGE,
@@ -54,6 +57,16 @@ def checks(client: PlatformClient, credentials: Credentials) -> Iterator[Check]:
                 "scheduled runs wait. Start Prefect; `up` does, unless PREFECT_API_URL names another"
             )
             yield Check(name="prefect", ok=False, detail=text)
+
+
+def _pools(client: PlatformClient, project: Project) -> list[str]:
+    """The installation's, and those that agents of the project serve beside it in the project's Prefect."""
+    from prefect_platform.wire.resources import ResourceKind
+
+    specs = [one.spec for one in client.resources.list(project.name, ResourceKind.PREFECT_AGENT)]
+    here = [one for one in specs if one.get("prefect_api_url") in (None, project.orchestrator_url)]
+    named = [one["work_pool"] for one in here if one.get("work_pool")]
+    return list(dict.fromkeys([project.work_pool, *named]))
 
 
 def _session(credentials: Credentials, url: str) -> requests.Session:

@@ -35,6 +35,7 @@ JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("logs", log_retention.remove),
     ("runs", retention.forget_runs),
     ("starts of resources", retention.forget_starts),
+    ("deleted resources", retention.forget_resources),
     ("unconfirmed versions", registration.reap),
     ("deleted flows' versions", retention.forget_versions),
     ("bundles", bundles.reap),

@@ -62,7 +62,10 @@ class Keeper:
             found = await session.execute(
                 select(ResourceRow, WorkloadRow)
                 .outerjoin(WorkloadRow, WorkloadRow.id == ResourceRow.workload_id)
-                .where(ResourceRow.deleted_at.is_(None))
+                .where(
+                    ResourceRow.deleted_at.is_(None),
+                    resource_moves.may_move(self._parts.clock.now(), self._hangs.starts),
+                )
             )
             return [row.id for row, start in found if self._next(row, start) is not None]
 

@@ -31,10 +31,15 @@ Self = Annotated[Caller, Depends(allow(TokenKind.AGENT))]
 
 @router.get("/projects/{project}/agents")
 async def listing(
-    parts: PartsHere, caller: User, project: str, cursor: str | None = None, limit: int | None = None
+    parts: PartsHere,
+    caller: User,
+    project: str,
+    cursor: str | None = None,
+    limit: int | None = None,
+    label: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006 - only read
 ) -> Page[Agent]:
-    """Agents of a project, newest first."""
-    return await agents.listing(parts, caller, project, cursor, limit)
+    """Agents of a project, newest first; with `label=NAME=VALUE`, once or more, those with all of them."""
+    return await agents.listing(parts, caller, project, cursor, limit, label)
 
 
 @router.post("/projects/{project}/agents", status_code=201)

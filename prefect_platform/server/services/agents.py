@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, NotFound, foreign
+from prefect_platform.errors import Conflict, NotFound, UsageError, foreign
 from prefect_platform.names import nearest, new_id, results_block_name, work_pool_name
 from prefect_platform.server.db.tables import AgentRow, ProjectRow, ResourceRow
 from prefect_platform.server.services import projects, resource_views, tokens
@@ -25,6 +26,7 @@ from prefect_platform.wire.agents import (
     WorkPool,
 )
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.tokens import TokenKind
 from prefect_platform.wire.work_pool import base_job_template
 
@@ -33,12 +35,45 @@ SILENT_SECONDS = 60.0
 
 
 async def listing(
-    parts: Parts, caller: Caller, project: str, cursor: str | None, limit: int | None
+    parts: Parts,
+    caller: Caller,
+    project: str,
+    cursor: str | None,
+    limit: int | None,
+    labels: Sequence[str] = (),
 ) -> Page[Agent]:
+    """Agents of a project, the newest first; those alone whose spec has all of these labels.
+
+    Raises:
+        UsageError: a label is no NAME=VALUE.
+    """
+    wanted = {name: value for name, _, value in map(_label, labels)}
     async with parts.database.reader() as session:
         owner = await projects.member(session, caller, project)
-        rows, following = await page(session, _there(owner), [AgentRow.id], cursor, limit)
+        those = _there(owner)
+        if wanted:
+            those = those.where(AgentRow.id.in_(await _labelled(session, owner, wanted)))
+        rows, following = await page(session, those, [AgentRow.id], cursor, limit)
     return Page[Agent](items=[_view(row, owner) for row in rows], cursor=following)
+
+
+def _label(text: str) -> tuple[str, str, str]:
+    found = text.partition("=")
+    if not found[1]:
+        raise UsageError(f"label {foreign(text)!r} is no NAME=VALUE, such as label=team=a.")
+    return found
+
+
+async def _labelled(session: AsyncSession, owner: ProjectRow, wanted: Mapping[str, str]) -> list[str]:
+    """Agents that the platform keeps, with all of these labels; one by hand has none."""
+    found = await session.execute(
+        select(ResourceRow.id, ResourceRow.spec).where(
+            ResourceRow.project_id == owner.id,
+            ResourceRow.kind == ResourceKind.PREFECT_AGENT.value,
+            ResourceRow.deleted_at.is_(None),
+        )
+    )
+    return [key for key, spec in found if wanted.items() <= spec.get("labels", {}).items()]
 
 
 def _there(owner: ProjectRow) -> Select[tuple[AgentRow]]:
@@ -122,16 +157,17 @@ async def _self(session: AsyncSession, caller: Caller) -> AgentRow:
 
 
 async def work_pool(parts: Parts, caller: Caller) -> WorkPool:
-    """The Prefect work pool of this installation, with the form for what a deployment may set."""
+    """The Prefect work pool that the calling agent serves, with the form for what a deployment may set."""
     async with parts.database.reader() as session:
         row = await _self(session, caller)
         owner = await projects.reachable(session, caller, row.project_id)
         kept = await session.get(ResourceRow, row.id)
+    spec = AgentSpec() if kept is None else AgentSpec.model_validate(kept.spec)
     return WorkPool(
-        name=work_pool_name(parts.installation_id),
-        base_job_template=base_job_template(),
+        name=spec.work_pool or work_pool_name(parts.installation_id),
+        base_job_template=base_job_template(parts.installation_id),
         results_block=results_block_name(parts.installation_id, owner.name),
-        queues=[] if kept is None else list(AgentSpec.model_validate(kept.spec).queues),
+        queues=list(spec.queues),
     )
 
 

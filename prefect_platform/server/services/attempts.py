@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, NotFound, Unavailable
+from prefect_platform.errors import Conflict, ForeignAttempt, NotFound, Unavailable
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import (
+    AgentRow,
     AttemptRow,
     DeploymentRow,
     FlowRow,
@@ -26,6 +27,7 @@ from prefect_platform.server.services import (
     cluster_rows,
     clusters,
     ends,
+    prefect_access,
     projects,
     settlement,
     sizes,
@@ -93,7 +95,7 @@ async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: 
     session.add(row)
     await session.flush()
     session.add(TransitionRow(workload_id=row.id, status=row.status, at=at, actor=caller.name, reason=None))
-    attempt = _attempt(run, row, caller, request)
+    attempt = _attempt(run, row, await session.get(AgentRow, caller.subject_id), request)
     session.add(attempt)
     await session.flush()
     await _cluster(session, parts, version, row, caller)
@@ -220,7 +222,7 @@ async def _cluster(
     await clusters.start(session, parts, cluster, caller.name)
 
 
-def _attempt(run: RunRow, row: WorkloadRow, caller: Caller, request: AttemptRequest) -> AttemptRow:
+def _attempt(run: RunRow, row: WorkloadRow, agent: AgentRow | None, request: AttemptRequest) -> AttemptRow:
     """The next attempt of a run, whose row it takes over: what was said of the last one is over."""
     run.attempts += 1
     run.version_id = request.flow_version_id
@@ -232,9 +234,11 @@ def _attempt(run: RunRow, row: WorkloadRow, caller: Caller, request: AttemptRequ
         run_id=run.id,
         workload_id=row.id,
         version_id=request.flow_version_id,
-        agent_id=caller.subject_id,
+        agent_id=agent.id if agent else None,
         number=run.attempts,
         pending_state_id=request.pending_state_id,
+        orchestrator_url=agent.orchestrator_url if agent else None,
+        orchestrator_secret=agent.orchestrator_secret if agent else None,
         expected_start=request.expected_start,
     )
 
@@ -252,8 +256,22 @@ async def _own(session: AsyncSession, caller: Caller, attempt_id: str) -> Attemp
     return row
 
 
-async def _locked(session: AsyncSession, caller: Caller, attempt_id: str) -> tuple[AttemptRow, WorkloadRow]:
+async def _locked(
+    session: AsyncSession, parts: Parts, caller: Caller, attempt_id: str
+) -> tuple[AttemptRow, WorkloadRow]:
+    """The attempt with its workload, locked, for an agent that is to end it.
+
+    Raises:
+        ForeignAttempt: its run stands in a Prefect that this agent does not talk to, and another does.
+    """
     attempt = await _own(session, caller, attempt_id)
+    if not (await prefect_access.sharing(session, parts, attempt.project_id)).gives(
+        caller.subject_id, attempt
+    ):
+        raise ForeignAttempt(
+            f"Attempt {attempt_id} was taken from another Prefect than agent {caller.name!r} talks to: it is "
+            "left to the agents that talk to that one."
+        )
     row = await workloads.locked(session, attempt.workload_id)
     if row is None:
         raise NotFound(f"Attempt {attempt_id!r} has no workload any more.")
@@ -266,11 +284,12 @@ async def settle(parts: Parts, caller: Caller, attempt_id: str, request: Settlem
 
     Raises:
         Conflict: its processes still run, or it was settled as something else.
+        ForeignAttempt: the calling agent does not talk to the Prefect that has the run.
         UsageError: the settlement contradicts itself.
     """
     settlement.check(request)
     async with parts.database.session() as session:
-        attempt, row = await _locked(session, caller, attempt_id)
+        attempt, row = await _locked(session, parts, caller, attempt_id)
         if row.ended_at is None:
             raise Conflict(
                 f"Attempt {attempt_id} is {row.status} and its processes have not ended: settle it when "
@@ -296,9 +315,13 @@ async def settle(parts: Parts, caller: Caller, attempt_id: str, request: Settlem
 
 
 async def cancel(parts: Parts, caller: Caller, attempt_id: str, request: CancelRequest) -> Attempt:
-    """Prefect cancels this attempt, an agent says. No-op for one that has ended."""
+    """Prefect cancels this attempt, an agent says. No-op for one that has ended.
+
+    Raises:
+        ForeignAttempt: the calling agent does not talk to the Prefect that has the run.
+    """
     async with parts.database.session() as session:
-        attempt, row = await _locked(session, caller, attempt_id)
+        attempt, row = await _locked(session, parts, caller, attempt_id)
         if Status(row.status) not in FINAL:
             workloads.ask_to_stop(row, BY_PREFECT, request.reason)
         view = await workload_views.attempt(session, attempt)

@@ -57,7 +57,9 @@ async def build(
     project = await session.get(ProjectRow, row.project_id)
     if project is None:
         raise InternalError(f"Workload {row.id} belongs to no project.")
-    orchestrator = await prefect_access.of_run(session, parts, row, attempt.agent_id)
+    orchestrator = await prefect_access.of_workload(
+        session, parts, row, attempt.orchestrator_url, attempt.orchestrator_secret
+    )
     grant = await secret_grants.give(session, parts, row, await secret_grants.attached(session, version))
     mark = settings.environment
     stored = await environments.find(session, row.project_id, mark) if mark else None

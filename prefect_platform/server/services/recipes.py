@@ -6,7 +6,7 @@ Applying the same recipes again does nothing. What a recipe does not name stays 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -41,8 +41,9 @@ async def apply(
         async with open_() as session:
             project = await projects.member(session, caller, project_name)
             rows = await _rows(session, project, request.recipes)
+            running = await _running(session, parts, project, list(rows.values()))
             found = [
-                await _one(session, parts, caller, project, recipe, rows, request)
+                await _one(session, parts, caller, project, recipe, rows, running, request)
                 for recipe in request.recipes
             ]
     except IntegrityError as error:
@@ -87,6 +88,7 @@ async def _one(
     project: ProjectRow,
     recipe: Recipe,
     rows: Mapping[tuple[str, str], ResourceRow],
+    running: Collection[str],
     request: RecipesApply,
 ) -> RecipeOutcome:
     row = rows.get((recipe.kind.value, recipe.name))
@@ -101,7 +103,7 @@ async def _one(
         name=recipe.name,
         action=_action(row, spec),
         changes=changes(row.spec if row is not None else {}, spec),
-        needs_restart=row is not None and await _is_other(session, parts, project, row, spec),
+        needs_restart=row is not None and row.id in running and row.workload_digest != canonical(spec),
     )
     if not request.dry_run and row is None:
         await resources.insert(
@@ -112,12 +114,12 @@ async def _one(
     return outcome
 
 
-async def _is_other(
-    session: AsyncSession, parts: Parts, project: ProjectRow, row: ResourceRow, spec: Mapping[str, Any]
-) -> bool:
-    """Whether it runs with another spec than this."""
-    state = (await resource_views.resource(session, project, row, parts.clock.now())).state
-    return state.status in RUNS and row.workload_digest != canonical(spec)
+async def _running(
+    session: AsyncSession, parts: Parts, project: ProjectRow, rows: Sequence[ResourceRow]
+) -> frozenset[str]:
+    """Those that run, or are on their way: by the spec of their start."""
+    found = await resource_views.resources(session, project, rows, parts.clock.now())
+    return frozenset(one.id for one in found if one.state.status in RUNS)
 
 
 def _action(row: ResourceRow | None, spec: Mapping[str, Any]) -> RecipeAction:

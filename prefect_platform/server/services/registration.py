@@ -30,6 +30,7 @@ from prefect_platform.server.services import (
     sizes,
     version_changes,
     versions,
+    work_pools,
 )
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
@@ -54,7 +55,7 @@ async def register(
     """Find or make the flow and its version, and say what differs and what is still needed.
 
     Raises:
-        RegistrationError: its size, its GPUs or its repository cannot be had here.
+        RegistrationError: its size, its GPUs, its repository or its work pool cannot be had here.
         Conflict: the flow is being deleted.
     """
     sizes.check(parts, request.settings)
@@ -86,6 +87,7 @@ async def _register(
 ) -> RegisterAnswer:
     async with parts.database.session() as session:
         project = await projects.member(session, caller, project_name)
+        await work_pools.check(session, parts, project, request.work_pool)
         request = await _with_environment(session, parts, caller, project, request)
         flow, flow_is_new = await _flow(session, parts, caller, project, request.flow_name)
         version, created = await versions.ensure(session, parts, caller, flow, request)

@@ -5,9 +5,12 @@ A start is a workload, which the controller moves by itself; here it is only dec
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, case, or_
 
 from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
 from prefect_platform.wire.resources import ResourceStatus, ResourceTarget
@@ -76,6 +79,23 @@ def next_move(facts: Facts, *, draining: bool) -> Move | None:
     if not facts.noted:
         return Move.NOTE_END
     return Move.START if facts.due and not draining else None
+
+
+def may_move(now: datetime, hanging: Collection[str]) -> ColumnElement[bool]:
+    """Of a resource joined with its last start: whether `next_move` has something to do now, so that what
+    has not is not read again and again."""
+    final = [status.value for status in FINAL]
+    is_open = case((WorkloadRow.id.is_(None), False), else_=WorkloadRow.status.not_in(final))
+    unwanted = or_(
+        ResourceRow.target != ResourceTarget.RUNNING.value, ResourceRow.restart, WorkloadRow.id.in_(hanging)
+    )
+    due = or_(ResourceRow.next_start_at.is_(None), ResourceRow.next_start_at <= now)
+    gone = or_(WorkloadRow.id.is_(None), WorkloadRow.removed_at.is_not(None))
+    return or_(
+        and_(is_open, unwanted, WorkloadRow.target != Target.STOPPED.value),
+        and_(~is_open, ResourceRow.target == ResourceTarget.DELETED.value, gone),
+        and_(~is_open, ResourceRow.target == ResourceTarget.RUNNING.value, due),
+    )
 
 
 def pause(failures: int) -> timedelta:

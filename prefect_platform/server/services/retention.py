@@ -1,5 +1,5 @@
-"""What is removed because its time is over: logs, runs, starts of resources, versions of deleted flows,
-environments.
+"""What is removed because its time is over: logs, runs, starts of resources, deleted resources, versions of
+deleted flows, environments.
 
 Only what is over is ever touched: a run with an end, every attempt of it settled and cleaned up. Rows go in
 batches of a transaction each, so that nobody waits long for SQLite's write lock; each batch looks again at
@@ -17,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.config import RetentionSettings
 from prefect_platform.server.db.tables import (
+    AgentRow,
     AttemptRow,
     EnvironmentRow,
     FlowRow,
     FlowVersionRow,
+    JupyterServerRow,
     LogGapRow,
     ResourceRow,
     RunRow,
@@ -67,6 +69,13 @@ async def forget_starts(parts: Parts) -> int:
     """Remove the ended starts of resources, as old as runs may get, all but the last of each; how many."""
     before = cutoffs(parts.config.retention, parts.clock.now()).runs
     return 0 if before is None else await _in_batches(parts, lambda s, after: _starts(s, before, after))
+
+
+async def forget_resources(parts: Parts) -> int:
+    """Remove what is left of deleted resources, as old as runs may get, once no start and no attempt names
+    them; how many."""
+    before = cutoffs(parts.config.retention, parts.clock.now()).runs
+    return 0 if before is None else await _in_batches(parts, lambda s, after: _resources(s, before, after))
 
 
 async def forget_versions(parts: Parts) -> int:
@@ -141,6 +150,29 @@ async def _starts(session: AsyncSession, before: datetime, after: str) -> list[s
     if ids:
         await _keep_for_the_ledger(session, ids)
         await _forget_workloads(session, ids)
+    return ids
+
+
+async def _resources(session: AsyncSession, before: datetime, after: str) -> list[str]:
+    found = (
+        select(ResourceRow.id)
+        .where(
+            ResourceRow.deleted_at < before,
+            ResourceRow.id > after,
+            ~exists().where(WorkloadRow.resource_id == ResourceRow.id),
+            ~exists().where(AttemptRow.agent_id == ResourceRow.id),
+        )
+        .order_by(ResourceRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await session.scalars(found)).all())
+    for gone in (
+        delete(JupyterServerRow).where(JupyterServerRow.resource_id.in_(ids)),
+        delete(AgentRow).where(AgentRow.id.in_(ids)),
+        delete(ResourceRow).where(ResourceRow.id.in_(ids)),
+    ):
+        await session.execute(gone.execution_options(synchronize_session=False))
     return ids
 
 

@@ -185,7 +185,7 @@ async def cancel(parts: Parts, caller: Caller, run_id: str, request: CancelReque
     """
     async with parts.database.session() as session:
         row = await own(session, caller, run_id)
-        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [row])).get(run_id)
+        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [run_id])).get(run_id)
         over, stopped = run_views.is_over(row), await _stop_all(session, run_id, caller.name, request.reason)
     workloads.tell(parts, row.project_id)
     if over or (elsewhere and stopped):  # its agent hears of it, and tells its Prefect
@@ -231,7 +231,7 @@ async def end(parts: Parts, run_id: str, by: str, reason: str) -> None:
         if row is None or run_views.is_over(row):
             return
         project_id = row.project_id
-        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [row])).get(run_id)
+        elsewhere = (await prefect_access.runs_elsewhere(session, parts, [run_id])).get(run_id)
         stopped = await _stop_all(session, run_id, by, reason)
     workloads.tell(parts, project_id)
     if elsewhere:

@@ -29,7 +29,6 @@ class _Open(NamedTuple):
 
     project_id: str
     run_id: str
-    agent_id: str | None
 
 
 async def shutdown(parts: Parts, caller: Caller, request: ShutdownRequest) -> ShutdownAnswer:
@@ -54,15 +53,15 @@ async def _cancel_all(parts: Parts, caller: Caller) -> list[_Open]:
     """Want every open workload ended; their runs."""
     async with parts.database.session() as session:
         found = await session.execute(
-            select(WorkloadRow, AttemptRow.run_id, AttemptRow.agent_id)
+            select(WorkloadRow, AttemptRow.run_id)
             .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
             .where(WorkloadRow.ended_at.is_(None))
             .with_for_update(of=WorkloadRow)
         )
         runs = []
-        for row, run_id, agent_id in found:
+        for row, run_id in found:
             workloads.ask_to_stop(row, caller.name, REASON)
-            runs.append(_Open(row.project_id, run_id, agent_id))
+            runs.append(_Open(row.project_id, run_id))
     parts.wakeups.notify(WORKLOADS)
     return runs
 
@@ -70,8 +69,8 @@ async def _cancel_all(parts: Parts, caller: Caller) -> list[_Open]:
 async def _of_projects(parts: Parts, runs: list[_Open]) -> list[_Open]:
     """Those that the Prefect of their project knows; of the others their agents tell."""
     async with parts.database.reader() as session:
-        elsewhere = await prefect_access.agents_elsewhere(session, parts, {run.project_id for run in runs})
-    return [run for run in runs if run.agent_id not in elsewhere]
+        elsewhere = await prefect_access.runs_elsewhere(session, parts, [run.run_id for run in runs])
+    return [run for run in runs if run.run_id not in elsewhere]
 
 
 async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None:
@@ -95,7 +94,7 @@ async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None
 
 async def _tell_prefect(parts: Parts, runs: list[_Open]) -> list[str]:
     async def tell(run: _Open) -> str | None:
-        project_id, run_id, _ = run
+        project_id, run_id = run
         try:
             async with asyncio.timeout(TELL_SECONDS):
                 await (await orchestrators.of(parts, project_id)).cancel_run(run_id, REASON)

@@ -43,7 +43,9 @@ async def _in_projects(parts: Parts, rows: Sequence[RunRow]) -> Sequence[RunRow]
     if not rows:
         return rows
     async with parts.database.reader() as session:
-        elsewhere = await prefect_access.runs_elsewhere(session, parts, rows)
+        elsewhere = await prefect_access.runs_elsewhere(
+            session, parts, [row.id for row in rows if row.attempts]
+        )
     return [row for row in rows if row.id not in elsewhere]
 
 

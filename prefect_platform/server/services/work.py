@@ -1,7 +1,7 @@
 """What agents have to act on. Computed from rows each time, so nothing is lost with an agent.
 
-Any agent of a project may settle what another one of it started, if both have the same Prefect: no other
-knows of the run.
+Any agent of a project may settle what another one of it started, if its Prefect has the run: no other knows
+of it. `prefect_access.Sharing` says which that is.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ async def work(parts: Parts, caller: Caller, after: str | None, wait: float) -> 
 async def _entries(
     session: AsyncSession, parts: Parts, project_id: str, agent_id: str | None
 ) -> list[_Entry]:
-    """What is not settled of the Prefect that this agent talks to."""
-    elsewhere = await prefect_access.agents_elsewhere(session, parts, [project_id])
+    """What is not settled and this agent may end."""
+    sharing = await prefect_access.sharing(session, parts, project_id)
     found = await session.execute(
         select(AttemptRow, WorkloadRow)
         .join(WorkloadRow, WorkloadRow.id == AttemptRow.workload_id)
@@ -64,7 +64,7 @@ async def _entries(
     return [
         _Entry(attempt, row.status, _is_over(row), row.cancel_requested_by)
         for attempt, row in found
-        if elsewhere.get(attempt.agent_id) == elsewhere.get(agent_id)
+        if sharing.gives(agent_id, attempt)
     ]
 
 

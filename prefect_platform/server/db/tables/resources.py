@@ -78,6 +78,9 @@ class AgentRow(Base):
     report: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    orchestrator_url: Mapped[str | None] = mapped_column(Text)
+    """Prefect that its last start was told of, if that is its own; its spec may say another by now."""
+    orchestrator_secret: Mapped[str | None] = mapped_column(String(63))
     __table_args__ = (UniqueConstraint("project_id", "name", name="uq_agents_name"),)
 
 

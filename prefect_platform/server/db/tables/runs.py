@@ -120,6 +120,10 @@ class AttemptRow(Base):
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     number: Mapped[int] = mapped_column(Integer)
     pending_state_id: Mapped[str] = mapped_column(Id)
+    orchestrator_url: Mapped[str | None] = mapped_column(Text)
+    """Prefect that it was taken from, if its agent had another than the project's; with that secret it is
+    opened. What becomes of the agent changes neither."""
+    orchestrator_secret: Mapped[str | None] = mapped_column(String(63))
     expected_start: Mapped[datetime | None] = mapped_column(Instant)
     reason: Mapped[str | None] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -81,7 +81,11 @@ class Agents:
         project = await session.get_one(ProjectRow, resource.project_id)
         own = await self._token(session, parts, resource)
         profile = Profile(parts.config.public_url, own, project.name)
-        prefect = await prefect_access.of_agent(session, parts, row, spec)
+        told = await session.get_one(AgentRow, resource.id)
+        told.orchestrator_url, told.orchestrator_secret = spec.prefect_api_url, spec.prefect_secret
+        prefect = await prefect_access.of_workload(
+            session, parts, row, spec.prefect_api_url, spec.prefect_secret
+        )
         files = [PrivateFile("profile.json", json.dumps(asdict(profile))), *prefect_access.profiles(prefect)]
         return Launch(
             interpreter=sys.executable,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, text
 from prefect_platform.errors import Conflict
 from prefect_platform.server.db import migrate, tables
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.db.tables import WorkloadRow
+from prefect_platform.server.db.tables import AgentRow, AttemptRow, WorkloadRow
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
@@ -29,7 +29,8 @@ FROZEN = {
     "v0007_orchestrators.py": "a2fb17ec62455738714a5ccd2c7d926292bda5c0fcd679d6b2de8a3b4b752b62",
     "v0008_content.py": "a8a257248b545d9bac7cce18c101389f2f9ee4adc8b9a7ffe76e13e452aa61f4",
     "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
-    "v0013_clusters.py": "c6ae17183bed3188f086900d3cbe23c1fe57ce61b65dde2c4f107d84d456bd87",
+    "v0012_orchestrators_of_attempts.py": "f8a29f3146240595d9a3ccbce0f1530c33d5665f9d178dfed826f7703e1499b8",
+    "v0013_clusters.py": "a08a8eda492b927d87d314701a58e7996393d11838451b8da8ae72c9316fb51d",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
@@ -155,6 +156,45 @@ async def test_workloads_of_before_know_since_when_they_had_their_room_and_whose
     await database.aclose()
 
 
+@pytest.mark.asyncio
+async def test_what_an_agent_took_from_its_own_prefect_stays_there(empty_database_url: str) -> None:
+    """Before, the spec of the agent said where a run stands."""
+    from alembic import command
+
+    database = Database(empty_database_url)
+    async with database.session() as session:
+        connection = await session.connection()
+        await connection.run_sync(lambda one: command.upgrade(migrate.configuration(one), "0011"))
+        for statement in old_agents():
+            await session.execute(text(statement))
+    await migrate.upgrade(database)
+    expected = {"far": ("https://far/api", "key"), "near": (None, None), "by-hand": (None, None)}
+    async with database.reader() as session:
+        for table in (AgentRow, AttemptRow):
+            key = AgentRow.id if table is AgentRow else AttemptRow.agent_id
+            found = await session.execute(select(key, table.orchestrator_url, table.orchestrator_secret))
+            assert {row[0]: tuple(row[1:]) for row in found} == expected
+    await database.aclose()
+
+
+def old_agents() -> Iterator[str]:
+    """As revision 0011 has them: each with one attempt."""
+    yield from old_rows(attempts=False)
+    at = "2026-01-01 00:00:00.000000"
+    specs = {"far": '{"prefect_api_url": "https://far/api", "prefect_secret": "key"}', "near": "{}"}
+    for number, name in enumerate(["far", "near", "by-hand"]):
+        yield insert("agents", id=name, project_id="pr", name=name, created_at=at)
+        if name in specs:
+            yield insert(
+                "resources", id=name, project_id="pr", kind="prefect-agent", name=name, owner_id="us",
+                spec=specs[name], spec_digest="d", target="running", restarts=0, failures=0, restart=False,
+                created_at=at, updated_at=at,
+            )  # fmt: skip
+        workload = list(MOVES)[number]
+        attempt = {"id": name, "project_id": "pr", "run_id": "ru", "version_id": "fv", "agent_id": name}
+        yield insert("attempts", **attempt, workload_id=workload, number=number, pending_state_id=name)
+
+
 MOVES = {
     "wl-once": "queued provisioning starting running succeeded",
     "wl-again": "queued provisioning queued provisioning starting",
@@ -167,7 +207,7 @@ def insert(table: str, **values: object) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(map(repr, values.values()))})"
 
 
-def old_rows() -> Iterator[str]:
+def old_rows(*, attempts: bool = True) -> Iterator[str]:
     """As revision 0002 has them."""
     at = "2026-01-01 00:00:0{}.000000".format
     yield insert("projects", id="pr", name="default", orchestrator_url="http://x", created_at=at(0))
@@ -206,5 +246,7 @@ def old_rows() -> Iterator[str]:
         yield insert("workloads", id=name, **kind, **amounts, created_at=at(1))
         for second, status in enumerate(moves.split(), 1):
             yield insert("transitions", workload_id=name, status=status, at=at(second), actor="x")
+    if not attempts:
+        return
     attempt = {"id": "at", "project_id": "pr", "run_id": "ru", "workload_id": "wl-again", "version_id": "fv"}
     yield insert("attempts", **attempt, number=1, pending_state_id="p")

@@ -59,7 +59,7 @@ async def test_the_link_of_a_run_in_its_agents_own_prefect_leads_there(
     made = await resources.create(stage.parts, stage.scene.user, "default", request)
     attempt = await stage.run()
     async with stage.parts.database.session() as session:
-        (await session.get_one(AttemptRow, attempt.id)).agent_id = made.id
+        (await session.get_one(AttemptRow, attempt.id)).orchestrator_url = made.spec["prefect_api_url"]
     await stage.log(attempt)
     await stage.end(attempt)
     await stage.turns()

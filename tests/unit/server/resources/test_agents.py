@@ -27,9 +27,16 @@ from prefect_platform.server.services.callers import Caller
 from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire import launch
 from prefect_platform.wire.agents import AgentCreate, AgentReport, LatencyBucket, WorkQueue
-from prefect_platform.wire.resources import Resource, ResourceCreate, ResourceKind, ResourceStatus
+from prefect_platform.wire.resources import (
+    Resource,
+    ResourceCreate,
+    ResourceKind,
+    ResourceStatus,
+    ResourceUpdate,
+)
 from prefect_platform.wire.runs import ResultReport, Status
 from prefect_platform.wire.secrets import SecretSet
+from prefect_platform.wire.work_pool import installation_of
 from tests.server_scene import Scene, scene
 
 pytestmark = pytest.mark.asyncio
@@ -135,6 +142,56 @@ async def test_an_agent_is_told_its_queues(stage: Scene) -> None:
     assert (await agents.work_pool(stage.parts, stage.agent)).queues == []
 
 
+async def test_an_agent_serves_the_pool_that_its_spec_names(stage: Scene) -> None:
+    made = await create(stage, work_pool="gpu.large")
+    named = await agents.work_pool(stage.parts, agent_of(stage, made))
+    ours = await agents.work_pool(stage.parts, stage.agent)
+    assert (named.name, ours.name) == ("gpu.large", "platform-inst")
+    for pool in (named, ours):
+        assert installation_of(pool.base_job_template) == "inst"
+    assert (await show(stage)).spec == {"work_pool": "gpu.large"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a/b", "work_pool"),
+        ("", "work_pool"),
+        ("-a", "work_pool"),
+        ("x" * 129, "work_pool"),
+        ("Prefect-mine", "Prefect keeps names that begin with 'prefect' for itself"),
+        (7, "work_pool"),
+    ],
+)
+async def test_pools_that_cannot_be(stage: Scene, name: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        await create(stage, work_pool=name)
+
+
+async def test_agents_are_listed_by_their_labels_page_after_page(stage: Scene) -> None:
+    for name, labels in (
+        ("a", {"team": "x", "site": "b"}),
+        ("b", {"team": "x"}),
+        ("c", {"team": "y"}),
+        ("d", {}),
+    ):
+        await create(stage, name, start=False, labels=labels)
+    await create(stage, "gone", start=False, labels={"team": "x"})
+    await resources.remove(stage.parts, stage.user, "default", AGENT, "gone")
+    await Keeper(stage.parts).round()
+
+    async def listed(*labels: str, cursor: str | None = None) -> tuple[list[str], str | None]:
+        found = await agents.listing(stage.parts, stage.user, "default", cursor, 1, labels)
+        return [one.name for one in found.items], found.cursor
+
+    first, cursor = await listed("team=x")
+    assert (first, await listed("team=x", cursor=cursor)) == (["b"], (["a"], None))
+    assert await listed("team=x", "site=b") == (["a"], None)
+    assert await listed('"=x') == await listed("team=") == ([], None)
+    with pytest.raises(UsageError, match="'team' is no NAME=VALUE"):
+        await listed("team")
+
+
 async def test_what_is_told_of_one(stage: Scene) -> None:
     made = await create(stage)
     unseen = await agents.show(stage.parts, stage.user, "default", "night")
@@ -158,11 +215,19 @@ async def test_what_is_told_of_one(stage: Scene) -> None:
 async def test_a_run_talks_to_the_prefect_of_the_agent_that_took_it(stage: Scene) -> None:
     await secrets.put(stage.parts, stage.user, "default", "cloud", SecretSet(value="pnu_of_the_workspace"))
     made = await create(stage, prefect_api_url=ELSEWHERE, prefect_secret="cloud")
-    attempt = await stage.attempt()
+    await Keeper(stage.parts).round()
+    start = str((await show(stage)).state.workload_id)
+    async with stage.parts.database.session() as session:
+        (await session.get_one(WorkloadRow, start)).status = Status.PROVISIONING.value
+    await launches.claim(stage.parts, stage.launcher(start), start, "l-0")
+    attempt = await replace(stage, agent=agent_of(stage, made)).attempt()
     async with stage.parts.database.session() as session:
         row = await session.get_one(WorkloadRow, attempt.workload.id)
         row.status = Status.PROVISIONING.value
-        (await session.get_one(AttemptRow, attempt.id)).agent_id = made.id
+    # What the agent is told from its next start on is no business of a run that it has taken.
+    spec = {"prefect_api_url": "https://new.example/api", "prefect_secret": "new"}
+    await secrets.put(stage.parts, stage.user, "default", "new", SecretSet(value="pnu_of_another"))
+    await resources.update(stage.parts, stage.user, "default", AGENT, "night", ResourceUpdate(spec=spec))
     launcher = stage.launcher(attempt.workload.id)
     spec = launch.decode(
         launch.LaunchSpec, await launches.claim(stage.parts, launcher, attempt.workload.id, "l-1")
@@ -186,7 +251,8 @@ async def test_an_address_elsewhere_without_a_secret_opens_nothing(stage: Scene)
         for name in ("night", "far"):
             resource = await show(stage, name)
             row = await session.get_one(WorkloadRow, resource.state.workload_id)
-            found[name] = await prefect_access.of_run(session, stage.parts, row, resource.id)
+            url = resource.spec.get("prefect_api_url")
+            found[name] = await prefect_access.of_workload(session, stage.parts, row, url, None)
     assert found["night"].api_key == "pnu_installation"
     assert (found["far"].url, found["far"].api_key, found["far"].auth_string) == (ELSEWHERE, None, None)
 
@@ -198,11 +264,11 @@ async def test_a_secret_is_a_key_or_user_and_password(
     stage: Scene, value: str, expected: tuple[str | None, str | None]
 ) -> None:
     await secrets.put(stage.parts, stage.user, "default", "s", SecretSet(value=value))
-    made = await create(stage, prefect_secret="s")
+    await create(stage, prefect_secret="s")
     await Keeper(stage.parts).round()
     async with stage.parts.database.session() as session:
         row = await session.get_one(WorkloadRow, (await show(stage)).state.workload_id)
-        found = await prefect_access.of_run(session, stage.parts, row, made.id)
+        found = await prefect_access.of_workload(session, stage.parts, row, None, "s")
     assert (found.auth_string, found.api_key, found.url) == (*expected, stage.parts.config.orchestrator.url)
     assert set(launch_specs.credentials(found)) >= {value.strip()}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from prefect_platform.errors import Conflict, NotFound, UsageError
 from prefect_platform.server.controller.resources import Keeper
@@ -111,3 +112,20 @@ async def test_changes_go_both_ways() -> None:
         FieldChange(field="a", before=1, after=None),
         FieldChange(field="c", before=None, after=3),
     ]
+
+
+async def test_many_recipes_without_change_cost_no_more_questions_than_few(stage: Scene) -> None:
+    asked: list[str] = []
+
+    def note(*given: Any) -> None:
+        asked.append(given[2])
+
+    event.listen(stage.parts.database.engine.sync_engine, "before_cursor_execute", note)
+    counts = []
+    for many in (2, 20):
+        those = [recipe(f"a-{number}", limit=number + 1) for number in range(many)]
+        await apply(stage, *those)
+        asked.clear()
+        assert {one.action for one in await apply(stage, *those)} == {UNCHANGED}
+        counts.append(len(asked))
+    assert counts[0] == counts[1]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from prefect_platform.errors import Forbidden, NotFound
-from prefect_platform.server.db.tables import AgentRow
+from prefect_platform.server.db.tables import AgentRow, ProjectRow
 from prefect_platform.server.services import agents, capacity, ends, runs, shutdown, tokens, work, workloads
 from prefect_platform.wire.agents import AgentCreate, AgentReport
 from prefect_platform.wire.runs import Attempt, CancelRequest, Status, Work
@@ -38,6 +38,12 @@ async def test_work_lists_open_cancelled_and_unsettled(stage: Scene) -> None:
     assert [one.id for one in found.open] == [first.id, second.id]
     assert [one.id for one in found.cancel] == [second.id]
     assert [one.id for one in found.unsettled] == [third.id]
+    async with stage.parts.database.session() as session:
+        session.add(
+            ProjectRow(
+                id="pr-other", name="other", orchestrator_url="http://x", created_at=stage.parts.clock.now()
+            )
+        )
     other = replace(stage.agent, project_id="pr-other")
     empty = await work.work(stage.parts, other, None, 0)
     assert (empty.open, empty.unsettled, empty.cancel) == ([], [], [])

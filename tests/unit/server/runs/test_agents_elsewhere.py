@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_platform.errors import Conflict
-from prefect_platform.server.db.tables import AttemptRow, ResourceRow, RunRow, WorkloadRow
-from prefect_platform.server.services import ends, resources, runs, shutdown, work, workloads
+from prefect_platform.errors import Conflict, ForeignAttempt
+from prefect_platform.server.db.tables import AgentRow, AttemptRow, ResourceRow, RunRow, WorkloadRow
+from prefect_platform.server.services import attempts, ends, resources, runs, shutdown, work, workloads
 from prefect_platform.server.services.callers import Caller
-from prefect_platform.wire.resources import ResourceCreate, ResourceKind
-from prefect_platform.wire.runs import Attempt, CancelRequest, Status, Work
+from prefect_platform.wire.resources import ResourceCreate, ResourceKind, ResourceUpdate
+from prefect_platform.wire.runs import Attempt, CancelRequest, Settlement, Status, Work
 from prefect_platform.wire.shutdown import ShutdownRequest
 from tests.server_scene import Scene, until
 
@@ -26,7 +26,19 @@ async def agent(stage: Scene, name: str, url: str | None = ELSEWHERE) -> Caller:
         kind=ResourceKind.PREFECT_AGENT, name=name, spec={"prefect_api_url": url} if url else {}
     )
     made = await resources.create(stage.parts, stage.user, "default", request)
+    await starts(stage, made.id, made.spec.get("prefect_api_url"))
     return replace(stage.agent, subject_id=made.id)
+
+
+async def starts(stage: Scene, agent_id: str, url: str | None) -> None:
+    """A start of the agent is told to talk to this Prefect."""
+    async with stage.parts.database.session() as session:
+        (await session.get_one(AgentRow, agent_id)).orchestrator_url = url
+
+
+async def settle(stage: Scene, by: Caller, attempt: Attempt) -> Attempt:
+    said = Settlement(status=Status.CRASHED, prefect_state="Crashed", prefect_state_type="CRASHED")
+    return await attempts.settle(stage.parts, by, attempt.id, said)
 
 
 async def taken(stage: Scene, by: Caller) -> Attempt:
@@ -78,6 +90,53 @@ async def test_each_agent_hears_of_the_runs_of_its_own_prefect_alone(stage: Scen
     await crash(stage, theirs)
     assert [one.id for one in (await seen(stage, beside)).unsettled] == [theirs.id]
     assert (await seen(stage, stage.agent)).unsettled == []
+
+
+async def test_only_an_agent_of_its_prefect_settles_or_stops_an_attempt(stage: Scene) -> None:
+    far, beside = await agent(stage, "far"), await agent(stage, "beside")
+    other = await agent(stage, "other", "https://other.example/api")
+    theirs, ours = await taken(stage, far), await stage.attempt()
+    for caller, attempt in ((stage.agent, theirs), (other, theirs), (far, ours)):
+        with pytest.raises(ForeignAttempt, match=r"another Prefect than agent .* talks to"):
+            await attempts.cancel(stage.parts, caller, attempt.id, CancelRequest(reason="x"))
+    for attempt in (theirs, ours):
+        await crash(stage, attempt)
+    for caller, attempt in ((stage.agent, theirs), (other, theirs), (far, ours)):
+        with pytest.raises(ForeignAttempt):
+            await settle(stage, caller, attempt)
+    assert (await stage.row(AttemptRow, theirs.id)).settled_at is None
+    for caller, attempt in ((beside, theirs), (stage.agent, ours)):
+        assert (await settle(stage, caller, attempt)).settled_at is not None
+
+
+async def test_a_changed_address_moves_no_run(stage: Scene) -> None:
+    """Neither the change of the spec nor the next start, which talks to another Prefect."""
+    far = await agent(stage, "far")
+    attempt = await taken(stage, far)
+    spec = {"prefect_api_url": "https://new.example/api"}
+    for step in ("spec", "start"):
+        if step == "spec":
+            request = ResourceUpdate(spec=spec)
+            await resources.update(
+                stage.parts, stage.user, "default", ResourceKind.PREFECT_AGENT, "far", request
+            )
+        else:
+            await agent(stage, "stays")
+            await starts(stage, str(far.subject_id), spec["prefect_api_url"])
+        shown = await runs.show(stage.parts, stage.user, attempt.flow_run_id)
+        assert shown.url == f"https://prefect.example/v2/runs/flow-run/{attempt.flow_run_id}"
+        assert (await seen(stage, stage.agent)).open == []
+        assert bool((await seen(stage, far)).open) is (step == "spec")
+
+
+async def test_what_stands_where_no_agent_talks_to_any_more_is_anybodys_to_end(stage: Scene) -> None:
+    far = await agent(stage, "far")
+    attempt = await taken(stage, far)
+    await crash(stage, attempt)
+    await starts(stage, str(far.subject_id), "https://new.example/api")
+    for caller in (far, stage.agent):
+        assert [one.id for one in (await seen(stage, caller)).unsettled] == [attempt.id]
+    assert (await settle(stage, far, attempt)).settled_at is not None
 
 
 async def test_what_a_deleted_agent_has_left_is_the_projects(stage: Scene) -> None:

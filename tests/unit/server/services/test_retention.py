@@ -19,11 +19,13 @@ from prefect_platform.server.config import RetentionSettings
 from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.engine import Database
 from prefect_platform.server.db.tables import (
+    AgentRow,
     AttemptRow,
     BundleRow,
     EnvironmentRow,
     FlowVersionRow,
     LogGapRow,
+    ResourceRow,
     RunRow,
     SecretUseRow,
     TransitionRow,
@@ -439,3 +441,27 @@ async def test_a_run_that_begins_anew_while_it_would_go_stays(stage: Scene) -> N
         await read(stage, made)
     infos = await logs.source_infos(stage.parts, [made.workload.id, again.workload.id])
     assert [info.removed_at is None for info in infos] == [False, True]
+
+
+@pytest.mark.asyncio
+async def test_a_deleted_agent_goes_with_the_last_run_that_names_it(stage: Scene) -> None:
+    kept, gone = [await start_of(stage, name) for name in ("kept", "gone")]
+    async with stage.parts.database.session() as session:
+        for workload in (kept, gone):
+            start = await session.get_one(WorkloadRow, workload)
+            resource = await session.get_one(ResourceRow, start.resource_id)
+            resource.target, resource.deleted_at = "deleted", stage.parts.clock.now()
+    agent = str((await stage.row(WorkloadRow, kept)).resource_id)
+    other = str((await stage.row(WorkloadRow, gone)).resource_id)
+    await passed(stage, 300)
+    attempt = await ended(replace(stage, agent=replace(stage.agent, subject_id=agent)))
+    await passed(stage, 66)
+    await housekeeping.sweep(stage.parts)
+    for table in (ResourceRow, AgentRow):
+        assert await stage.row(table, other) is None
+        assert await stage.row(table, agent) is not None
+    await passed(stage, 366)
+    await housekeeping.sweep(stage.parts)
+    assert await stage.row(AttemptRow, attempt.id) is None
+    for table in (ResourceRow, AgentRow):
+        assert await stage.row(table, agent) is None
