@@ -7,6 +7,7 @@ import click
 
 from prefect_platform.cli.commands import extra
 from prefect_platform.cli.connection import json_option, project_option
+from prefect_platform.cli.dask_options import dask, dask_options
 from prefect_platform.cli.environment_options import environment, environment_options
 from prefect_platform.cli.parameters import param_option, parameters
 from prefect_platform.cli.trigger_option import trigger_option, triggers
@@ -40,6 +41,7 @@ LISTS = frozenset({"tags", "secrets", "include", "triggers"})
 @environment_options
 @click.option("--size", help="Of the catalogue; `prefect-platform size list` shows them.")
 @click.option("--gpu", metavar="COUNT|TYPE|MEMORY", help="Such as 1, A100:2, 24GB.. or 40GB..80GB:2.")
+@dask_options
 @click.option("--include", multiple=True, metavar="PATTERN",
               help="Files that travel too, such as 'sql/**'. May be given again.")  # fmt: skip
 @click.option("--source-secret", metavar="NAME", help="Secret that opens a private git repository.")
@@ -56,11 +58,12 @@ def command(flow: str, params: tuple[str, ...], as_json: bool, **options: Any) -
         from prefect_platform.flows.register import register
         from prefect_platform.flows.run_config import KubernetesRun
 
+    dask_given = dask(options)
     timeout = options.pop("timeout")
     if timeout is not None:
         options["run"] = KubernetesRun(timeout=timeout)
 
-    found = register(flow, parameters=given or None, **environment_given, **_given(options))
+    found = register(flow, parameters=given or None, **environment_given, **dask_given, **_given(options))
     if as_json:
         facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "client"}
         print(output.as_json(facts))

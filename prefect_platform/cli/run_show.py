@@ -35,6 +35,7 @@ def command(run: str, project: str | None, as_json: bool) -> None:
 
 def _shown(run: RunDetail, sources: Sequence[LogSource]) -> Iterator[str]:
     from prefect_platform.cli import output
+    from prefect_platform.cli.cluster_words import text
 
     yield output.facts(
         [
@@ -53,6 +54,8 @@ def _shown(run: RunDetail, sources: Sequence[LogSource]) -> Iterator[str]:
     )
     for attempt in run.attempt_list:
         yield _attempt(attempt)
+    for cluster in run.clusters:
+        yield f"Dask cluster\n{text(cluster)}"
     rows = [
         (s.source, output.size(s.size), f"{s.lines:,}", _seal(s), ", ".join(g.reason for g in s.gaps))
         for s in sources

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from prefect_platform.wire.base import Answer, Identifier, Label, Request, When
+from prefect_platform.wire.clusters import Cluster
 from prefect_platform.wire.promises import Promise
 from prefect_platform.wire.sizes import Gpu, GpuRequest
 
@@ -174,6 +175,8 @@ class Run(Answer):
 
 class RunDetail(Run):
     attempt_list: list[Attempt]
+    clusters: list[Cluster] = []
+    """Dask clusters of its attempts, oldest first."""
 
 
 class Settlement(Request):

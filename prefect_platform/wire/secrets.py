@@ -155,7 +155,7 @@ class SecretUse(Answer):
     attempt_id: Identifier | None = None
     flow_version_id: Identifier | None = None
     resource: str | None = None
-    """Kind and name of the resource, where it was no run."""
+    """Kind and name of the resource, where it was not the run itself; also a Dask cluster of the run."""
     user: str | None
     """Who started the run, where that is known; the owner of a resource."""
     at: When

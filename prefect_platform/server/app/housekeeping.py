@@ -36,6 +36,7 @@ JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("runs", retention.forget_runs),
     ("starts of resources", retention.forget_starts),
     ("deleted resources", retention.forget_resources),
+    ("ended clusters", retention.forget_clusters),
     ("unconfirmed versions", registration.reap),
     ("deleted flows' versions", retention.forget_versions),
     ("bundles", bundles.reap),

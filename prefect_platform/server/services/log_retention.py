@@ -10,14 +10,15 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 
 from prefect_platform.server.db.tables import AttemptRow, RunRow, WorkloadRow
-from prefect_platform.server.services import logs, retention
+from prefect_platform.server.services import logs, retention, workloads
 from prefect_platform.server.services.parts import Parts
 
 _log = logging.getLogger(__name__)
 
 
 async def remove(parts: Parts) -> int:
-    """Remove the logs of runs and of resources' starts that ended long ago; of how many workloads."""
+    """Remove the logs of runs, of resources' starts and of members of clusters that ended long ago; of how
+    many workloads."""
     before = retention.cutoffs(parts.config.retention, parts.clock.now()).logs
     if before is None:
         return 0
@@ -31,13 +32,13 @@ async def remove(parts: Parts) -> int:
 
 async def _due(parts: Parts, before: datetime, after: str) -> Sequence[str]:
     of_run = (RunRow.ended_at < before) & AttemptRow.settled_at.is_not(None)
-    of_resource = WorkloadRow.resource_id.is_not(None) & (WorkloadRow.ended_at < before)
+    of_program = workloads.programs() & (WorkloadRow.ended_at < before)
     found = (
         select(WorkloadRow.id)
         .outerjoin(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
         .outerjoin(RunRow, RunRow.id == AttemptRow.run_id)
         .where(
-            or_(of_run, of_resource),
+            or_(of_run, of_program),
             WorkloadRow.logs_freed_at.is_(None),
             WorkloadRow.removed_at.is_not(None),
             WorkloadRow.id > after,

@@ -10,11 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from prefect_platform.errors import NotFound
-from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
-from prefect_platform.server.services import log_cursor, runs, waiting, workloads
+from prefect_platform.server.services import log_cursor, run_workloads, runs, waiting, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_cursor import Cursor, Place
 from prefect_platform.server.services.log_pulse import Pulse
@@ -58,16 +55,13 @@ async def follow_run(
     async def look() -> View:
         async with parts.database.reader() as session:
             run = await runs.own(session, caller, run_id)
-            found = (
-                select(WorkloadRow)
-                .join(AttemptRow, AttemptRow.workload_id == WorkloadRow.id)
-                .where(AttemptRow.run_id == run_id)
-                .order_by(AttemptRow.number)
-            )
-            rows = (await session.scalars(found)).all()
-            over = workloads.is_final(rows[-1]) if rows else run.ended_at is not None
-        if rows and rows[-1].removed_logs:
-            await check_kept(parts, rows[-1].id)
+            rows = await run_workloads.of_run(session, run_id)
+            attempts = [row for row in rows if row.cluster_id is None]
+            over = workloads.is_final(attempts[-1]) if attempts else run.ended_at is not None
+            # What a worker wrote last may come a moment after the run itself has ended.
+            over = over and all(row.ended_at is not None for row in rows)
+        if attempts and attempts[-1].removed_logs:
+            await check_kept(parts, attempts[-1].id)
         if not rows:
             await waiting.refresh(parts, [run])
         return View([row.id for row in rows], over)

@@ -9,11 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-
 from prefect_platform.errors import NotFound, UsageError
-from prefect_platform.server.db.tables import AttemptRow
-from prefect_platform.server.services import log_text, runs, workloads
+from prefect_platform.server.services import log_text, run_workloads, runs, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.logs import check_kept, instant, source_infos
 from prefect_platform.server.services.parts import Parts
@@ -64,11 +61,10 @@ async def sources_of_workload(parts: Parts, caller: Caller, workload_id: str) ->
 
 
 async def sources_of_run(parts: Parts, caller: Caller, run_id: str) -> list[LogSource]:
-    """The sources of all attempts of a run, oldest attempt first."""
+    """The sources of all attempts of a run and of their Dask clusters, oldest attempt first."""
     async with parts.database.reader() as session:
         await runs.own(session, caller, run_id)
-        found = select(AttemptRow.workload_id).where(AttemptRow.run_id == run_id).order_by(AttemptRow.number)
-        ids = (await session.scalars(found)).all()
+        ids = [row.id for row in await run_workloads.of_run(session, run_id)]
     return await source_infos(parts, ids)
 
 

@@ -19,6 +19,7 @@ from prefect_platform.server.config import RetentionSettings
 from prefect_platform.server.db.tables import (
     AgentRow,
     AttemptRow,
+    ClusterRow,
     EnvironmentRow,
     FlowRow,
     FlowVersionRow,
@@ -30,7 +31,7 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import secrets
+from prefect_platform.server.services import secrets, workloads
 from prefect_platform.server.services.deletions import unnamed_versions
 from prefect_platform.server.services.parts import Parts
 
@@ -66,7 +67,8 @@ async def forget_runs(parts: Parts) -> int:
 
 
 async def forget_starts(parts: Parts) -> int:
-    """Remove the ended starts of resources, as old as runs may get, all but the last of each; how many."""
+    """Remove the ended starts of resources, all but the last of each, and the members of ended clusters, as
+    old as runs may get; how many."""
     before = cutoffs(parts.config.retention, parts.clock.now()).runs
     return 0 if before is None else await _in_batches(parts, lambda s, after: _starts(s, before, after))
 
@@ -78,13 +80,19 @@ async def forget_resources(parts: Parts) -> int:
     return 0 if before is None else await _in_batches(parts, lambda s, after: _resources(s, before, after))
 
 
+async def forget_clusters(parts: Parts) -> int:
+    """Remove ended Dask clusters, as old as runs may get, once none of their members is left; how many."""
+    before = cutoffs(parts.config.retention, parts.clock.now()).runs
+    return 0 if before is None else await _in_batches(parts, lambda s, after: _clusters(s, before, after))
+
+
 async def forget_versions(parts: Parts) -> int:
     """Remove versions of deleted flows that no run names any more; of how many flows."""
     return await _in_batches(parts, _versions)
 
 
 async def forget_environments(parts: Parts) -> int:
-    """Remove environments that no version names; how many."""
+    """Remove environments that no version and no cluster names; how many."""
     before = cutoffs(parts.config.retention, parts.clock.now()).environments
     return 0 if before is None else await _in_batches(parts, lambda s, after: _environments(s, before, after))
 
@@ -135,11 +143,12 @@ async def _starts(session: AsyncSession, before: datetime, after: str) -> list[s
     found = (
         select(WorkloadRow.id)
         .where(
-            WorkloadRow.resource_id.is_not(None),
+            workloads.programs(),
             WorkloadRow.ended_at < before,
             WorkloadRow.removed_at.is_not(None),
             WorkloadRow.logs_freed_at.is_not(None),
             ~exists().where(ResourceRow.workload_id == WorkloadRow.id, ResourceRow.deleted_at.is_(None)),
+            ~exists().where(ClusterRow.id == WorkloadRow.cluster_id, ClusterRow.ended_at.is_(None)),
             WorkloadRow.id > after,
         )
         .order_by(WorkloadRow.id)
@@ -173,6 +182,24 @@ async def _resources(session: AsyncSession, before: datetime, after: str) -> lis
         delete(ResourceRow).where(ResourceRow.id.in_(ids)),
     ):
         await session.execute(gone.execution_options(synchronize_session=False))
+    return ids
+
+
+async def _clusters(session: AsyncSession, before: datetime, after: str) -> list[str]:
+    found = (
+        select(ClusterRow.id)
+        .where(
+            ClusterRow.ended_at < before,
+            ClusterRow.id > after,
+            ~exists().where(WorkloadRow.cluster_id == ClusterRow.id),
+        )
+        .order_by(ClusterRow.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await session.scalars(found)).all())
+    gone = delete(ClusterRow).where(ClusterRow.id.in_(ids))
+    await session.execute(gone.execution_options(synchronize_session=False))
     return ids
 
 
@@ -226,10 +253,15 @@ async def _versions(session: AsyncSession, after: str) -> list[str]:
 
 
 async def _environments(session: AsyncSession, before: datetime, after: str) -> list[str]:
-    unused = ~exists().where(
+    of_version = exists().where(
         FlowVersionRow.project_id == EnvironmentRow.project_id,
         FlowVersionRow.settings["environment"].as_string() == EnvironmentRow.fingerprint,
     )
+    of_cluster = exists().where(
+        ClusterRow.project_id == EnvironmentRow.project_id,
+        ClusterRow.environment == EnvironmentRow.fingerprint,
+    )
+    unused = ~or_(of_version, of_cluster)
     found = (
         select(EnvironmentRow.id)
         .where(EnvironmentRow.created_at < before, EnvironmentRow.id > after, unused)

@@ -11,13 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import (
     AttemptRow,
+    ClusterRow,
     FlowRow,
     FlowVersionRow,
+    ProjectRow,
     RunRow,
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import prefect_access, projects, workload_views
+from prefect_platform.server.services import (
+    cluster_rows,
+    cluster_views,
+    prefect_access,
+    projects,
+    workload_views,
+)
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.runs import Run, RunDetail, Status
 
@@ -35,12 +43,19 @@ async def runs(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -> l
 
 
 async def detail(session: AsyncSession, parts: Parts, row: RunRow) -> RunDetail:
-    """One run with all its attempts, oldest first."""
+    """One run with all its attempts and their Dask clusters, oldest first."""
     found = await session.scalars(
         select(AttemptRow).where(AttemptRow.run_id == row.id).order_by(AttemptRow.number)
     )
-    attempts = await workload_views.attempts(session, list(found))
-    return RunDetail(**(await _fields(session, parts, [row]))[0], attempt_list=attempts)
+    attempts = list(found)
+    project = await session.get_one(ProjectRow, row.project_id)
+    owned = cluster_rows.owned_by([one.workload_id for one in attempts]).order_by(ClusterRow.id)
+    rows = (await session.scalars(owned)).all()
+    return RunDetail(
+        **(await _fields(session, parts, [row]))[0],
+        attempt_list=await workload_views.attempts(session, attempts),
+        clusters=await cluster_views.clusters(session, parts, project, rows, ended=True) if rows else [],
+    )
 
 
 async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from prefect_platform.errors import Forbidden, NotFound, UsageError, foreign
 from prefect_platform.names import nearest, new_id
 from prefect_platform.server.db.tables import (
     AttemptRow,
+    ClusterRow,
     FlowRow,
     FlowVersionRow,
     MemberRow,
@@ -209,7 +210,11 @@ async def _told(session: AsyncSession, name: str, rows: list[SecretUseRow]) -> l
 async def facts_of_uses(session: AsyncSession, workload_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """What the ledger tells of these workloads beside its own lines, as far as they are still there."""
     ids = set(workload_ids)
-    return {**await _runs(session, ids), **await _resources(session, ids)}
+    return {
+        **await _runs(session, ids),
+        **await _resources(session, ids),
+        **await _members(session, ids),
+    }
 
 
 async def _runs(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict[str, Any]]:
@@ -230,6 +235,26 @@ async def _runs(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict
             "flow_version": number,
         }
         for attempt, started_by, flow, number in found
+    }
+
+
+async def _members(session: AsyncSession, workload_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """What the ledger says of members of Dask clusters, by workload: those of a run have what it has."""
+    found = await session.execute(
+        select(WorkloadRow.id, ClusterRow.name, ClusterRow.owner_workload_id, UserRow.name.label("user"))
+        .join(ClusterRow, ClusterRow.id == WorkloadRow.cluster_id)
+        .join(UserRow, UserRow.id == ClusterRow.user_id)
+        .where(WorkloadRow.id.in_(workload_ids))
+    )
+    rows = found.all()
+    runs = await _runs(session, {row.owner_workload_id for row in rows if row.owner_workload_id})
+    return {
+        row.id: {
+            "user": row.user,
+            **runs.get(row.owner_workload_id, {}),
+            "resource": f"dask-cluster {row.name}",
+        }
+        for row in rows
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from prefect_platform.errors import Forbidden, PlatformError
 from prefect_platform.server.db.tables import AttemptRow, WorkloadRow
@@ -77,7 +77,7 @@ async def _stop_resources(parts: Parts, caller: Caller, deadline: float) -> None
     """End what runs of resources and clusters, and wait for it. Resources are wanted as before: the next
     start of the platform brings back those that are always on."""
     open_starts = select(WorkloadRow).where(
-        or_(WorkloadRow.resource_id.is_not(None), WorkloadRow.cluster_id.is_not(None)),
+        workloads.programs(),
         WorkloadRow.ended_at.is_(None),
     )
     async with parts.database.session() as session:

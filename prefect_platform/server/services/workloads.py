@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, NotFound
@@ -179,6 +179,11 @@ def tell(parts: Parts, project_id: str) -> None:
 def is_program(row: WorkloadRow) -> bool:
     """Whether it runs something that is no flow: a start of a resource, or a member of a Dask cluster."""
     return row.resource_id is not None or row.cluster_id is not None
+
+
+def programs() -> ColumnElement[bool]:
+    """The same, as a condition."""
+    return or_(WorkloadRow.resource_id.is_not(None), WorkloadRow.cluster_id.is_not(None))
 
 
 def is_final(row: WorkloadRow) -> bool:
