@@ -6,6 +6,7 @@ anybody's log. Also: cron lateness, the end of a run, readiness and memory of th
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 import psutil
 
+import prefect_platform
 from prefect_platform.testing.embedded import Embedded, embedded, launch, until
 from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.runs import FINAL
@@ -282,6 +284,8 @@ def memory(platform: Embedded) -> list[Figure]:
 
 def main() -> None:
     os.environ.pop("PREFECT_API_URL", None)
+    # As an installed package has it; a checkout has none where PYTHONDONTWRITEBYTECODE is set.
+    compileall.compile_dir(Path(prefect_platform.__file__).parent, quiet=1)
     with tempfile.TemporaryDirectory(prefix="bench-start-") as name:
         folder = Path(name)
         (folder / "stamped.py").write_text(FLOW)

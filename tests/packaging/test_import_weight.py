@@ -52,6 +52,11 @@ def test_the_client_side_loads_no_framework(module: str) -> None:
     assert not loaded_by(f"import prefect_platform.{module}") & HEAVY
 
 
+def test_up_loads_next_to_nothing_before_it_starts_the_server() -> None:
+    loaded = loaded_by("import prefect_platform.cli.up, prefect_platform.cli.embedded.supervisor")
+    assert not loaded & (HEAVY | LIGHT_TOO - {"click"})
+
+
 def test_the_server_does_not_load_prefect() -> None:
     assert "prefect" not in loaded_by("import prefect_platform.server.app")
 

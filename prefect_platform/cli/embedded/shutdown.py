@@ -8,7 +8,6 @@ from pathlib import Path
 
 from prefect_platform.cli.embedded.child import Child
 from prefect_platform.cli.embedded.places import Places
-from prefect_platform.cli.embedded.workloads import launchers
 from prefect_platform.client.profile import read_profile
 from prefect_platform.errors import PlatformError
 
@@ -37,6 +36,8 @@ def stop(
             _end(children.get(name), seconds)
     except KeyboardInterrupt:
         say("At once.")
+        from prefect_platform.cli.embedded.workloads import launchers  # heavy, and seldom needed
+
         for launcher in launchers(places.workloads):
             launcher.send(signal.SIGTERM)
     finally:

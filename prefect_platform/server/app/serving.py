@@ -51,8 +51,8 @@ async def _serve(config: ServerConfig, sock: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     async with app.router.lifespan_context(app):
-        gc.collect()
-        gc.freeze()  # what the start left behind is not looked at again
+        gc.freeze()  # what the start left behind is not looked at again; `cli/server.py` turned it off
+        gc.enable()
         _log.info("listening url=%s data_dir=%s", config.public_url, config.data_dir)
         await server.serve(sockets=[sock])
         _log.info("stopping")

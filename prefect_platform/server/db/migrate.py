@@ -1,6 +1,7 @@
 """Bring a database to the tables of this version, or say in words why that cannot be.
 
-A database that is there already is answered without loading Alembic: that is every start but the first.
+An empty database gets the tables at once, as the migrations would have left them; a test compares the two.
+Alembic is loaded only where there is something to migrate: at the first start of a newer version.
 """
 
 from __future__ import annotations
@@ -8,10 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    text,
+)
 
 from prefect_platform.errors import Conflict
 from prefect_platform.server.db.engine import Database
+from prefect_platform.server.db.tables import Base
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -19,12 +31,20 @@ if TYPE_CHECKING:
 HEAD = "0013"
 """The last migration's revision; a test compares it with the files."""
 
+_REVISION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As Alembic makes it."""
+
 _LOCK = 0x70705F6D69677261
 """PostgreSQL advisory lock: two servers that start at once migrate one after the other."""
 
 
 async def upgrade(database: Database) -> None:
-    """Migrate to `HEAD`. A no-op when the database is there.
+    """Bring the database to `HEAD`. A no-op when it is there.
 
     Raises:
         Conflict: the database was written by a newer version.
@@ -40,7 +60,7 @@ async def upgrade(database: Database) -> None:
 
 def revision(connection: Connection) -> str | None:
     """The revision that a database is at; None if it is empty."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_REVISION.name):
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
@@ -57,6 +77,20 @@ def configuration(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
+    if not inspect(connection).get_table_names():
+        _make(connection)
+    elif revision(connection) != HEAD:  # another server may have been faster
+        _migrate(connection)
+
+
+def _make(connection: Connection) -> None:
+    """All tables in an empty database."""
+    for metadata in (Base.metadata, _REVISION.metadata):
+        metadata.create_all(connection, checkfirst=False)
+    connection.execute(insert(_REVISION).values(version_num=HEAD))
+
+
+def _migrate(connection: Connection) -> None:
     from alembic import command
 
     config = configuration(connection)

@@ -10,11 +10,13 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from prefect_platform.errors import Unavailable
+
+if TYPE_CHECKING:
+    import httpx
 
 ANSWER_SECONDS = 10.0
 MOST_BYTES = 1 << 20
@@ -35,6 +37,8 @@ async def ask(address: str, header: tuple[str, str]) -> Activity:
     Raises:
         Unavailable: it does not answer, or not like a Jupyter server.
     """
+    import httpx  # not at the start of a platform, which is shorter without it
+
     name, value = header
     # A client for each look: cookies that one server sets never reach another. To read the certificates that
     # are trusted would hold up the loop each time, and this is plain HTTP to a loopback address.
@@ -56,15 +60,17 @@ async def ask(address: str, header: tuple[str, str]) -> Activity:
 
 
 async def _get(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    import httpx
+
     try:
         async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", path) as answer:
             content = await _content(answer)
     except (httpx.HTTPError, TimeoutError) as error:
         raise Unavailable(f"The Jupyter server does not answer: {type(error).__name__}.") from error
-    if answer.status_code == httpx.codes.NOT_FOUND:  # its terminals are switched off
+    if answer.status_code == HTTPStatus.NOT_FOUND:  # its terminals are switched off
         return []
     try:
-        found = json.loads(content) if answer.status_code == httpx.codes.OK else None
+        found = json.loads(content) if answer.status_code == HTTPStatus.OK else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list):

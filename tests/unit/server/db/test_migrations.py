@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,8 +44,12 @@ def test_applied_migrations_do_not_change() -> None:
 
 @pytest.mark.asyncio
 async def test_migrations_are_the_tables(empty_database_url: str) -> None:
+    from alembic import command
+
     database = Database(empty_database_url)
-    await migrate.upgrade(database)
+    async with database.session() as session:
+        connection = await session.connection()
+        await connection.run_sync(lambda one: command.upgrade(migrate.configuration(one), "head"))
 
     def differences(connection: Connection) -> list[object]:
         from alembic.autogenerate import compare_metadata
@@ -111,19 +113,6 @@ async def test_two_servers_that_start_at_once_migrate_once(empty_database_url: s
     await asyncio.gather(migrate.upgrade(first), migrate.upgrade(second))
     await first.aclose()
     await second.aclose()
-
-
-def test_a_database_that_is_there_is_answered_without_alembic(sqlite_template: Path) -> None:
-    code = (
-        "import asyncio, sys\n"
-        "from prefect_platform.server.db import migrate\n"
-        "from prefect_platform.server.db.engine import Database\n"
-        "async def main():\n"
-        "    database = Database(sys.argv[1]); await migrate.upgrade(database); await database.aclose()\n"
-        "asyncio.run(main())\n"
-        "assert 'alembic' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", code, f"sqlite+aiosqlite:///{sqlite_template}"], check=True)
 
 
 @pytest.mark.asyncio
