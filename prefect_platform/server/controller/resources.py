@@ -85,6 +85,7 @@ class Keeper:
             project_id: str = row.project_id
             folder = await self._do(move, session, row, start)
         if folder is not None:
+            # What is left of it, here or by an end of the platform at this point, is for the next sweep.
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return project_id
 

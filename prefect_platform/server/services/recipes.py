@@ -116,7 +116,7 @@ async def _is_other(
     session: AsyncSession, parts: Parts, project: ProjectRow, row: ResourceRow, spec: Mapping[str, Any]
 ) -> bool:
     """Whether it runs with another spec than this."""
-    state = (await resource_views.resource(session, project, row, parts.clock.now())).state
+    state = (await resource_views.resource(session, parts, project, row)).state
     return state.status in RUNS and row.workload_digest != canonical(spec)
 
 
