@@ -20,14 +20,14 @@ from prefect_platform.wire.jupyter_state import JupyterState, JupyterStep
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import FINAL, Status
 
-RUNNING_STEP = "running"
+RUNNING_STEP, ENGINE_STEP = "running", "engine-started"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]{0,4})")
 HIGHEST_PORT = 65535
 _STEPS = (
     (RUNNING_STEP, JupyterStep.READY),
     ("start-script-ended", JupyterStep.STARTING),
     ("start-script-started", JupyterStep.START_SCRIPT),
-    ("engine-started", JupyterStep.STARTING),
+    (ENGINE_STEP, JupyterStep.STARTING),
     ("checked", JupyterStep.STARTING),
 )
 """A step that a launcher tells, and how far the start is with it; the first that was told counts."""
@@ -97,7 +97,9 @@ def _step(workload: WorkloadRow) -> tuple[JupyterStep, datetime]:
     """How far a start is, and since when."""
     if workload.status == Status.QUEUED:
         return JupyterStep.QUEUED, workload.created_at
-    noted = ((step, workloads.noted(workload, name)) for name, step in _STEPS)
+    begun = workloads.noted(workload, ENGINE_STEP) is not None
+    steps = _STEPS if begun or is_open(workload) else _STEPS[2:]  # its start script was the last
+    noted = ((step, workloads.noted(workload, name)) for name, step in steps)
     found = next(((step, at) for step, at in noted if at is not None), None)
     return found or (JupyterStep.ENVIRONMENT, workload.created_at)
 

@@ -111,7 +111,7 @@ def test_nothing_is_said_of_one_that_is_well(one: Resource) -> None:
                 }
             ),
             "has not said for 39 min 00 s",
-            "cannot be saved; was warned 40 min 00 s ago, nothing was done in it since, and it stops any moment: ",
+            "saved; was warned 40 min 00 s ago, nothing was done in it since, and it stops any moment",
         ),
     ],
 )  # fmt: skip

@@ -55,6 +55,8 @@ SETTINGS = {
         "allow_remote_access": True,
         "terminals_enabled": True,
     },
+    # There is no way to look into the trash from a browser, and what lies there takes room.
+    "FileContentsManager": {"delete_to_trash": False},
     "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
 }
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}

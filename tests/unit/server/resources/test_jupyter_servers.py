@@ -480,9 +480,18 @@ async def test_how_far_a_start_has_come(stage: Scene, clock: ManualClock, told: 
     assert (clock.now() - state.step_at).total_seconds() == (5 if told else 0)
 
 
-async def test_how_far_a_start_had_come_that_failed(stage: Scene, clock: ManualClock) -> None:
+SCRIPT = ("checked", "start-script-started", "start-script-ended")
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [((), "environment"), (SCRIPT, "start-script"), ((*SCRIPT, "engine-started"), "starting")],
+)
+async def test_how_far_a_start_had_come_that_failed(
+    stage: Scene, clock: ManualClock, told: tuple[str, ...], step: str
+) -> None:
     workload, _ = await claimed(stage)
-    for name in ("checked", "start-script-started"):
+    for name in told:
         report = StepReport(name=name, at=clock.now(), detail=None)
         await launches.step(stage.parts, stage.launcher(workload), workload, report)
     result = ResultReport(exit_code=1, signal=None, receipt=None, last_lines="", reason="its line 2 failed")
@@ -490,7 +499,7 @@ async def test_how_far_a_start_had_come_that_failed(stage: Scene, clock: ManualC
     await Keeper(stage.parts).round()
     state = (await show(stage)).state
     assert (state.status, state.reason) == (ResourceStatus.FAILED, "its line 2 failed")
-    assert (state.jupyter.step, state.jupyter.stops_at) == ("start-script", None)
+    assert (state.jupyter.step, state.jupyter.stops_at) == (step, None)
     await resources.stop(stage.parts, stage.user, "default", JUPYTER, "lab")
     assert (await show(stage)).state.jupyter.step is None
 
