@@ -13,11 +13,13 @@ import nbformat
 import pytest
 
 from prefect_platform.client.api import PlatformClient
+from prefect_platform.client.settings import connect
+from prefect_platform.errors import NotSignedIn
 from prefect_platform.testing.embedded import Embedded, until
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.resources import ResourceStatus
 from prefect_platform.wire.runs import FINAL
-from tests.jupyter import Opened, token_of
+from tests.jupyter import Kernel, Opened, token_of
 from tests.jupyter_scene import (
     command,
     ended,
@@ -185,9 +187,43 @@ def test_the_example(platform: Embedded, client: PlatformClient, tmp_path: Path)
         {"path": "from_the_lab.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}},
     )
     with server.connected(session["kernel"]["id"]) as kernel:
+        signed_in = check_no_set_up(platform, kernel)
         told = [kernel.run(cell.source) for cell in notebook.cells if cell.cell_type == "code"][-1]
     assert "48.1° 11.6°: cold" in told
     run = client.runs.get(told.rpartition("run ")[2].split()[0])
     assert run.status == "succeeded", run.reason
     assert platform.profile["token"] not in told
+    assert signed_in not in told
+    flow = client.flows.find("default", "weather")
+    [deployment] = flow.deployments
+    assert (deployment.name, flow.owner) == ("nightly", client.me().subject)
+    where = f"{platform.prefect_api}/deployments/{deployment.prefect_deployment_id}/schedules"
+    [schedule] = httpx.get(where, timeout=30, trust_env=False).json()
+    assert schedule["schedule"]["cron"] == "0 2 * * *"
+    command(platform, "jupyter", "stop", "weather")
+    ended(client, "weather")
+    with connect(url=platform.profile["url"], token=signed_in) as late:
+        until(lambda: refused(late), 30, "the end of the kernel's sign-in")
     command(platform, "jupyter", "delete", "--yes", "weather")
+
+
+def check_no_set_up(platform: Embedded, kernel: Kernel) -> str:
+    """That its kernels are signed in by the server alone; the token that they have."""
+    asked = (
+        "import json, os\npath = os.environ['PREFECT_PLATFORM_PROFILE']\n"
+        "named = [one for one in os.environ if one.startswith('PREFECT_PLATFORM')]\n"
+        "print(json.dumps([path, named, json.load(open(path))['token']]))"
+    )
+    path, named, token = json.loads(kernel.run(asked))
+    assert Path(path).is_relative_to(platform.data)
+    assert "PREFECT_PLATFORM_TOKEN" not in named
+    assert token != platform.profile["token"]
+    return str(token)
+
+
+def refused(client: PlatformClient) -> bool:
+    try:
+        client.me()
+    except NotSignedIn:
+        return True
+    return False
