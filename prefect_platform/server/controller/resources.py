@@ -114,6 +114,9 @@ class Keeper:
         except PlatformError as error:
             row.failures += 1
             row.reason, row.next_start_at = error.message, at + resource_moves.pause(row.failures)
+            return
+        if not kind_of(row.kind).always_on:  # of one that is, it says why the start before this one ended
+            row.reason = None
 
 
 def _why(row: ResourceRow) -> str:

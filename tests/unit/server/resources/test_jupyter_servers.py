@@ -38,11 +38,13 @@ from prefect_platform.server.services import (
     launches,
     opening,
     projects,
+    resource_moves,
     resources,
     secrets,
     tokens,
     workloads,
 )
+from prefect_platform.server.services.catalogue import Catalogue
 from prefect_platform.server.services.jupyter_looks import NOTHING
 from prefect_platform.server.stores.key_list import fresh_key
 from prefect_platform.server.stores.memory_keyring import MemoryKeyring
@@ -326,6 +328,28 @@ async def test_an_owner_of_the_project_ends_it_and_changes_nothing(stage: Scene,
         await resources.update(stage.parts, stage.stranger, "default", JUPYTER, "lab", update)
     stopped = await resources.stop(stage.parts, stage.stranger, "default", JUPYTER, "lab")
     assert stopped.state.target.value == "stopped"
+
+
+async def test_one_whose_size_is_gone_is_tried_again_after_pauses_that_are_bounded(
+    stage: Scene, clock: ManualClock
+) -> None:
+    await create(stage, size="small")
+    small, stage.parts = stage.parts, replace(stage.parts, catalogue=Catalogue(()))
+    keeper, pauses = Keeper(stage.parts), []
+    for _ in range(12):
+        await keeper.round()
+        state = (await show(stage)).state
+        assert state.next_start_at is not None
+        pauses.append((state.next_start_at - clock.now()).total_seconds())
+        await clock.advance(pauses[-1])
+    assert pauses == sorted(pauses)
+    assert pauses[:3] == [1.0, 2.0, 4.0]
+    assert pauses[-1] == resource_moves.LONGEST_PAUSE
+    assert (state.status, state.workload_id) == (ResourceStatus.WAITING, None)
+    assert "There is no size 'small'" in str(state.reason)
+    await Keeper(small).round()
+    after = (await show(stage)).state
+    assert (after.status, after.reason) == (ResourceStatus.QUEUED, None)
 
 
 # When it is ended
