@@ -38,18 +38,18 @@ class Jupyter:
         return {"header": [f"{name}: {value}" for name, value in self.headers.items()]}
 
     def get(self, path: str) -> Any:
-        return self._call("GET", path)
+        return self.call("GET", path)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._call("POST", path, body)
+        return self.call("POST", path, body)
 
     def put(self, path: str, body: dict[str, Any]) -> Any:
-        return self._call("PUT", path, body)
+        return self.call("PUT", path, body)
 
     def page(self, path: str) -> httpx.Response:
         return httpx.get(self.url + path, headers=self.headers, timeout=30, trust_env=False)
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None) -> Any:
         answer = httpx.request(
             method, self.url + path, json=body, headers=self.headers, timeout=30, trust_env=False
         )

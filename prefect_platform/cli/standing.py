@@ -1,13 +1,14 @@
-"""How things stand: the parts on this machine, and what the platform says of agents and runs."""
+"""How things stand: the parts on this machine, and what the platform says of agents, servers and runs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect_platform.cli import output
+from prefect_platform.cli import jupyter_words, output
 from prefect_platform.cli.embedded.disk import Disk, disk
 from prefect_platform.cli.embedded.places import Places
 from prefect_platform.cli.embedded.state import State, read_state
@@ -43,6 +44,7 @@ class Standing:
     agents: Sequence[Agent] = ()
     kept: Mapping[str, Resource] = field(default_factory=dict)
     """By name: agents that the platform starts, and how they are."""
+    jupyter: Sequence[Resource] = ()
     runs: Sequence[Run] = field(default=())
     disk: Disk | None = None
     """None where the platform keeps nothing on this machine."""
@@ -60,6 +62,7 @@ class Standing:
             "parts": [asdict(part) for part in self.parts],
             "agents": list(self.agents),
             "kept_agents": list(self.kept.values()),
+            "jupyter_servers": list(self.jupyter),
             "open_runs": list(self.runs),
             "disk": asdict(self.disk) if self.disk is not None else None,
         }
@@ -72,13 +75,14 @@ def look(places: Places) -> Standing:
         with connect() as client:
             agents = client.agents.list(client.project)
             kept = client.resources.list(client.project, ResourceKind.PREFECT_AGENT)
+            jupyter = client.resources.list(client.project, ResourceKind.JUPYTER_SERVER)
             runs = [
                 run
                 for status in _OPEN
                 for run in client.runs.list(client.project, status=status, limit=_RUNS).items
             ]
             by_name = {one.name: one for one in kept}
-            return Standing(parts, client.url, None, agents, by_name, runs, used)
+            return Standing(parts, client.url, None, agents, by_name, jupyter, runs, used)
     except PlatformError as error:
         return Standing(parts, None, error.message, disk=used)
 
@@ -124,6 +128,8 @@ def shown(standing: Standing) -> str:
         return "\n\n".join([*sections, standing.problem])
     agents = [agent_row(one, standing.kept.get(one.name)) for one in standing.agents]
     sections.append(output.table(("agent", "state", "seen", "problem"), agents, nothing="No agents."))
+    if standing.jupyter:
+        sections.append(_jupyter(standing.jupyter, datetime.now(UTC)))
     runs = [
         (r.name, r.flow_name, r.status and r.status.value, output.between(r.created_at, None), r.id)
         for r in standing.runs
@@ -149,6 +155,16 @@ def agent_row(agent: Agent, kept: Resource | None) -> tuple[str, str, str, str |
     if kept.state.target == "stopped":
         why = why or f"`prefect-platform agent start {agent.name}` starts it"
     return agent.name, kept.state.status.value, output.ago(agent.last_seen_at), why or said
+
+
+def _jupyter(servers: Sequence[Resource], now: datetime) -> str:
+    rows = [
+        (one.name, jupyter_words.status(one), jupyter_words.left(one, now), one.owner,
+         jupyter_words.next_step(one), jupyter_words.stuck(one, now))
+        for one in servers
+    ]  # fmt: skip
+    header = ("jupyter server", "state", "stops in", "owner", "command", "problem")
+    return output.table(header, rows, nothing="")
 
 
 def _disk(found: Disk) -> str:

@@ -10,7 +10,10 @@ from prefect_platform.cli.connection import json_option
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """Show which parts run, which agents were seen and which runs are open. Exit 1 if something is down."""
+    """Show which parts run, which agents were seen, which Jupyter servers and runs are open.
+
+    Exit 1 if a part or an agent is down.
+    """
     from prefect_platform.cli import output
     from prefect_platform.cli.embedded.places import Places
     from prefect_platform.cli.embedded.settings import data_dir

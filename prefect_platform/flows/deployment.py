@@ -154,6 +154,20 @@ def apply(api: PrefectApi, spec: DeploymentSpec, known_id: str | None, known_dig
     return _patch(api, spec, current) if current is not None else _create(api, spec, flow_id)
 
 
+def withdraw(api: PrefectApi, spec: DeploymentSpec, applied: Applied) -> bool:
+    """Take back a deployment that `apply` made and that still is as it made it; whether there was one.
+
+    One that was there before is whoever's it was, and one that another registration has taken over is its.
+    """
+    path = f"/deployments/{applied.deployment_id}"
+    current = _current(api, path) if applied.made else None
+    if current is None or not _is_of(spec, current):
+        return False
+    api.delete(f"/automations/owned-by/prefect.deployment.{applied.deployment_id}")
+    api.delete(path)
+    return True
+
+
 def _current(api: PrefectApi, path: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = api.get(path)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,11 @@ from prefect_platform.wire.environments import Distribution, GitRepository, Orig
 _SECONDS = 60.0
 _GIT_SECONDS = 2.0
 _NOTHING_OF_ITS_OWN = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_ALONE = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none"}
+"""Git writes nothing, asks nobody, and fetches no object that a partial clone lacks: what fetches for it is a
+program that the clone names."""
+_WANTED = r"^(remote\.origin\.url|filter\..*)$"
+_OWN_SCOPES = ("local", "worktree")
 _COMMIT = "# branch.oid "
 _NONE_YET = "(initial)"
 _QUESTION = "import json, os, sys; print(json.dumps([os.path.abspath(one) for one in sys.path[1:]]))"
@@ -78,20 +83,44 @@ def repositories(start: Path) -> list[GitRepository]:
     root = next((one for one in (start, *start.parents) if (one / ".git").exists()), None)
     if root is None:
         return []
-    with _Asked(root, "config", "--get", "remote.origin.url") as asked:
-        commit, dirty = _state(root)
-        url = asked.said()
+    told = _configured(root)
+    if told is None:
+        return []
+    url, drivers = told
+    commit, dirty = _state(root, drivers)
     if not commit:
         return []
     url = distributions.without_credentials(url) if url else None
     return [GitRepository(path=str(root), url=url or None, commit=commit, dirty=dirty)]
 
 
-def _state(root: Path) -> tuple[str | None, bool]:
-    """The commit of a checkout, if there is one yet, and whether anything differs from it."""
+def _configured(root: Path) -> tuple[str | None, set[str]] | None:
+    """Where a checkout comes from, and the filters that it configures itself; None where git does not say."""
+    with _Asked(root, "config", "-z", "--show-scope", "--get-regexp", _WANTED) as asked:
+        told = asked.said(nothing=1)
+    if told is None:
+        return None
+    words = told.split("\0")
+    url, drivers = None, set[str]()
+    for scope, said in zip(words[::2], words[1::2], strict=False):
+        name, _, value = said.partition("\n")
+        if name == "remote.origin.url":
+            url = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        elif scope in _OWN_SCOPES:
+            drivers.add(name.partition(".")[2].rpartition(".")[0])
+    return url, drivers
+
+
+def _state(root: Path, drivers: Iterable[str]) -> tuple[str | None, bool]:
+    """The commit of a checkout, if there is one yet, and whether anything differs from it.
+
+    Filters of its own are programs, and are not run: a file that only they make equal counts as changed.
+    Submodules are not looked into, as they have a configuration of theirs: only their commit counts.
+    """
     with _Asked(
-        root, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no"
-    ) as it:
+        root, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no",
+        "--ignore-submodules=dirty", more=_off(drivers),
+    ) as it:  # fmt: skip
         told = it.said()
     if told is None:  # it is too large to be looked through in time, which counts as changed
         with _Asked(root, "rev-parse", "HEAD") as it:
@@ -102,16 +131,26 @@ def _state(root: Path) -> tuple[str | None, bool]:
     return commit if commit != _NONE_YET else None, changed
 
 
-class _Asked:
-    """One question to git, which answers while others are asked. Nothing that a repository configures is
-    run."""
+def _off(drivers: Iterable[str]) -> dict[str, str]:
+    """Variables that switch filters off. In an option, a name with a `=` in it would end there."""
+    said = [(f"filter.{name}.{one}", "") for name in drivers for one in ("clean", "process")]
+    said += [(f"filter.{name}.required", "false") for name in drivers]
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    found = {"GIT_CONFIG_COUNT": str(first + len(said))} if said else {}
+    for number, (key, value) in enumerate(said, first):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
 
-    def __init__(self, root: Path, *arguments: str) -> None:
+
+class _Asked:
+    """One question to git. Nothing that a repository configures is run."""
+
+    def __init__(self, root: Path, *arguments: str, more: Mapping[str, str] | None = None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         with suppress(OSError):  # there is no git
             self._process = subprocess.Popen(
                 ["git", *_NOTHING_OF_ITS_OWN, "-C", str(root), *arguments],
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+                env={**os.environ, **_ALONE, **(more or {})},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
 
@@ -123,12 +162,13 @@ class _Asked:
             self._process.kill()
             self._process.communicate()
 
-    def said(self) -> str | None:
-        """What it says, or None where it says nothing useful, or not in time."""
+    def said(self, nothing: int = 0) -> str | None:
+        """What it says; None where it fails or takes too long. `nothing` is its exit code for no answer."""
         if self._process is None:
             return None
         try:
             out, _ = self._process.communicate(timeout=_GIT_SECONDS)
         except subprocess.TimeoutExpired:
             return None
-        return out.decode("utf-8", "replace").strip() if self._process.returncode == 0 else None
+        good = self._process.returncode in (0, nothing)
+        return out.decode("utf-8", "surrogateescape").strip() if good else None

@@ -21,6 +21,7 @@ from prefect import Flow
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.client.settings import connect
+from prefect_platform.errors import NotFound, PlatformError, RegistrationError
 from prefect_platform.flows import bundle, deployment
 from prefect_platform.flows.arguments import Options, check_flow, check_options, check_unknown
 from prefect_platform.flows.capture.captured import Captured
@@ -144,7 +145,8 @@ def register(  # noqa: D417 - arguments that belong together share a line
         source_secret: Name of the secret that opens a private git repository.
 
     Raises:
-        RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written.
+        RegistrationError: an argument is wrong, or the flow cannot travel; nothing was written. Or the flow
+            was deleted meanwhile; nothing of it is left.
         Unavailable: the platform or Prefect does not answer; the same call repairs what it left.
     """
     given = dict(locals())
@@ -196,7 +198,7 @@ class _Call:
             if self.options.work_pool is not None:
                 deployment.check_pool(api, self.options.work_pool, project.work_pool)
             applied = self.deploy(api, spec, answer)
-        self.confirm(answer, applied, spec)
+            self.confirm(api, answer, applied, spec)
         notes = [
             *captured.notes,
             *self.environment.notes,
@@ -267,9 +269,14 @@ class _Call:
         return deployment.apply(api, spec, known_id, known.spec_digest if known else None)
 
     def confirm(
-        self, answer: RegisterAnswer, applied: deployment.Applied, spec: deployment.DeploymentSpec
+        self,
+        api: PrefectApi,
+        answer: RegisterAnswer,
+        applied: deployment.Applied,
+        spec: deployment.DeploymentSpec,
     ) -> None:
-        """Until this the version does not show as registered."""
+        """Until this the version does not show as registered. Where its flow was deleted meanwhile, nothing
+        of it stays in Prefect."""
         if not applied.written and answer.version.status is VersionStatus.READY:
             return
         request = ConfirmRequest(
@@ -278,7 +285,14 @@ class _Call:
             prefect_flow_id=applied.flow_id,
             spec_digest=spec.digest,
         )
-        self.client.flows.confirm(answer.version.id, request)
+        try:
+            self.client.flows.confirm(answer.version.id, request)
+        except NotFound as error:
+            left = _withdrawn(api, spec, applied)
+            raise RegistrationError(
+                f"Flow {self.flow.name!r} was deleted while it was registered, and is not registered. {left}"
+                "Register it again, which brings it back."
+            ) from error
 
     def registration(
         self,
@@ -309,6 +323,15 @@ class _Call:
             parameters=tuple(self.flow.parameters.properties),
             client=self.client,
         )
+
+
+def _withdrawn(api: PrefectApi, spec: deployment.DeploymentSpec, applied: deployment.Applied) -> str:
+    """Take back what Prefect was told; what became of it, as a sentence with a space after it."""
+    try:
+        gone = deployment.withdraw(api, spec, applied)
+    except PlatformError as error:
+        return f"Its deployment {applied.deployment_id} is left in Prefect; delete it there: {error.message} "
+    return "The deployment that this call had made in Prefect is gone. " if gone else ""
 
 
 def _size_note(captured: Captured) -> list[str]:

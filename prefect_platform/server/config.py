@@ -131,6 +131,12 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True)
+class JupyterSettings:
+    ready_seconds: float = 120.0
+    """A Jupyter server that has not answered so long after its start script is ended."""
+
+
+@dataclass(frozen=True)
 class RunSettings:
     default_cores: float = 1.0
     default_memory_bytes: int = 1 << 30
@@ -173,6 +179,7 @@ class ServerConfig:
     limits: LimitSettings = field(default_factory=LimitSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     runs: RunSettings = field(default_factory=RunSettings)
+    jupyter: JupyterSettings = field(default_factory=JupyterSettings)
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
@@ -230,7 +237,7 @@ class _Variables:
     def some(self, name: str, default: int) -> int:
         value = self.whole(name, default)
         if not value:
-            raise UsageError(f"{PREFIX}{name} is 0: a run that declares nothing gets nothing.")
+            raise UsageError(f"{PREFIX}{name} is 0: that would be none at all.")
         return value
 
     def yes(self, name: str) -> bool | None:
@@ -284,6 +291,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
             bundle_days=given.days("RETENTION_BUNDLE_DAYS", RetentionSettings.bundle_days),
             environment_days=given.days("RETENTION_ENVIRONMENT_DAYS", RetentionSettings.environment_days),
         ),
+        jupyter=JupyterSettings(ready_seconds=float(given.some("JUPYTER_READY_SECONDS", 120))),
         runs=RunSettings(
             default_cores=float(given.some("DEFAULT_CORES", 1)),
             default_memory_bytes=given.some("DEFAULT_MEMORY_BYTES", 1 << 30),

@@ -23,7 +23,9 @@ class JupyterStep(StrEnum):
 
 class JupyterState(Answer):
     step: JupyterStep | None
-    """Of its start; none where it does not run."""
+    """How far its start is; of one that failed, how far it had come. None where it is stopped."""
+    step_at: When | None = None
+    """Since when it is there."""
     active_at: When | None
     """When somebody or something last worked in it."""
     stops_at: When | None
@@ -32,6 +34,13 @@ class JupyterState(Answer):
     """When it was told that this is near."""
     stopped_because: str | None
     """Why the platform stopped it, if it did."""
+    unanswered_since: When | None = None
+    """Since when it has not told the platform what is done in it. Until it does nobody stops it for want
+    of work."""
+    problem: str | None = None
+    """What the platform heard instead."""
+    free_bytes: int | None = None
+    """Room where its files lie, as far as the platform sees that."""
 
 
 class ResourceExtend(Request):

@@ -16,14 +16,15 @@ from prefect.schedules import Cron
 
 from prefect_platform import register
 from prefect_platform.client.api import PlatformClient
-from prefect_platform.errors import Conflict
+from prefect_platform.client.flows import Flows
+from prefect_platform.errors import Conflict, RegistrationError
 from prefect_platform.server.config import OrchestratorSettings, ServerConfig
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
 from prefect_platform.testing.embedded import until
 from prefect_platform.testing.live_server import LiveServer, live_server
 from prefect_platform.testing.prefect_calls import Prefect
 from prefect_platform.wire.deletions import DeletionState
-from prefect_platform.wire.flows import FlowState
+from prefect_platform.wire.flows import ConfirmRequest, FlowState
 from prefect_platform.wire.work_pool import base_job_template
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -145,6 +146,34 @@ def test_open_runs_are_cancelled_in_prefect_and_stay_there(world: World) -> None
     world.delete(made.flow_id)
     assert world.prefect.call("GET", f"/flow_runs/{run.id}")["state"]["type"] == "CANCELLED"
     assert world.client.runs.get(run.id).status == "cancelled"
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["nobody else", "another registration"])
+def test_a_flow_that_is_deleted_while_it_is_registered(
+    world: World, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    """Prefect keeps nothing of it, unless somebody else has registered it again meanwhile."""
+    confirm, late = Flows.confirm, list[ConfirmRequest]()
+
+    def deleted_first(self: Flows, version_id: str, request: ConfirmRequest) -> Any:
+        if not late:
+            late.append(request)
+            monkeypatch.setattr(Flows, "confirm", confirm)
+            world.delete(self.list("default").items[0].id)
+            if others:
+                world.register(description="another")
+        return confirm(self, version_id, request)
+
+    monkeypatch.setattr(Flows, "confirm", deleted_first)
+    with pytest.raises(RegistrationError, match="was deleted while it was registered"):
+        world.register(triggers=[DeploymentEventTrigger(expect={"x.y"}, name="on x")])
+    where = f"/deployments/{late[0].prefect_deployment_id}"
+    related = f"/automations/related-to/prefect.deployment.{late[0].prefect_deployment_id}"
+    assert world.gone(where) is not others
+    assert world.prefect.call("GET", related) == []
+    again = world.register(description="another")
+    assert again.created is not others
+    assert world.prefect.call("GET", f"/deployments/{again.deployment_id}")
 
 
 def test_a_server_that_ended_in_the_middle_is_made_up_for_by_the_next(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,17 +13,29 @@ import nbformat
 import pytest
 
 from prefect_platform.client.api import PlatformClient
-from prefect_platform.errors import NotFound, Unavailable
-from prefect_platform.testing.embedded import Embedded, embedded, until
+from prefect_platform.client.settings import connect
+from prefect_platform.errors import NotSignedIn
+from prefect_platform.testing.embedded import Embedded, until
 from prefect_platform.wire.flows import RunRequest
-from prefect_platform.wire.resources import Resource, ResourceKind, ResourceStatus
-from prefect_platform.wire.runs import FINAL, Workload
-from tests.jupyter import Jupyter, Opened, token_of
+from prefect_platform.wire.resources import ResourceStatus
+from prefect_platform.wire.runs import FINAL
+from tests.jupyter import Kernel, Opened, token_of
+from tests.jupyter_scene import (
+    command,
+    ended,
+    ended_or_gone,
+    get,
+    jupyter,
+    pid,
+    pid_of,
+    platform_of_ours,
+    reaches,
+    ready,
+)
 from tests.wheels import environment as wheels
 from tests.wheels import wheel
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-JUPYTER = ResourceKind.JUPYTER_SERVER
 EXAMPLE = Path(__file__).parents[2] / "examples" / "04-jupyter-server"
 CELL = """
 from prefect import flow
@@ -45,7 +55,7 @@ print("run", run.id)
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     home = tmp_path_factory.mktemp("jupyter")
-    with embedded(home, environment={"HOME": str(home / "user")}) as found:
+    with platform_of_ours(home) as found:
         yield found
 
 
@@ -53,48 +63,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 def client(platform: Embedded) -> Iterator[PlatformClient]:
     with platform.client() as found:
         yield found
-
-
-def command(platform: Embedded, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect_platform", *words],
-        env=platform.environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def get(client: PlatformClient, name: str) -> Resource:
-    return client.resources.get("default", JUPYTER, name)
-
-
-def ready(client: PlatformClient, name: str) -> Resource:
-    def look() -> Resource | None:
-        found = get(client, name)
-        assert found.state.status is not ResourceStatus.FAILED, found.state.reason
-        return found if found.state.started_at else None
-
-    return until(look, 150, f"Jupyter server {name} to be ready")
-
-
-def ended(client: PlatformClient, name: str) -> Resource:
-    def look() -> Resource | None:
-        found = get(client, name)
-        return found if found.state.status in (ResourceStatus.STOPPED, ResourceStatus.FAILED) else None
-
-    return until(look, 90, f"Jupyter server {name} to end")
-
-
-def workload_of(client: PlatformClient, one: Resource) -> Workload:
-    return client.transport.call("GET", f"/api/v1/workloads/{one.state.workload_id}", Workload)
-
-
-def jupyter(platform: Embedded, one: Resource) -> Jupyter:
-    workload = str(one.state.workload_id)
-    with platform.client() as client:
-        steps = workload_of(client, one).steps
-    address = next(str(step.detail) for step in steps if step.name == "running")
-    return Jupyter(address, token_of(platform.data, workload))
 
 
 def test_a_cell_in_it_registers_a_flow_that_runs(platform: Embedded, client: PlatformClient) -> None:
@@ -219,38 +187,43 @@ def test_the_example(platform: Embedded, client: PlatformClient, tmp_path: Path)
         {"path": "from_the_lab.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}},
     )
     with server.connected(session["kernel"]["id"]) as kernel:
+        signed_in = check_no_set_up(platform, kernel)
         told = [kernel.run(cell.source) for cell in notebook.cells if cell.cell_type == "code"][-1]
     assert "48.1° 11.6°: cold" in told
     run = client.runs.get(told.rpartition("run ")[2].split()[0])
     assert run.status == "succeeded", run.reason
     assert platform.profile["token"] not in told
+    assert signed_in not in told
+    flow = client.flows.find("default", "weather")
+    [deployment] = flow.deployments
+    assert (deployment.name, flow.owner) == ("nightly", client.me().subject)
+    where = f"{platform.prefect_api}/deployments/{deployment.prefect_deployment_id}/schedules"
+    [schedule] = httpx.get(where, timeout=30, trust_env=False).json()
+    assert schedule["schedule"]["cron"] == "0 2 * * *"
+    command(platform, "jupyter", "stop", "weather")
+    ended(client, "weather")
+    with connect(url=platform.profile["url"], token=signed_in) as late:
+        until(lambda: refused(late), 30, "the end of the kernel's sign-in")
     command(platform, "jupyter", "delete", "--yes", "weather")
 
 
-def reaches(client: PlatformClient) -> bool:
+def check_no_set_up(platform: Embedded, kernel: Kernel) -> str:
+    """That its kernels are signed in by the server alone; the token that they have."""
+    asked = (
+        "import json, os\npath = os.environ['PREFECT_PLATFORM_PROFILE']\n"
+        "named = [one for one in os.environ if one.startswith('PREFECT_PLATFORM')]\n"
+        "print(json.dumps([path, named, json.load(open(path))['token']]))"
+    )
+    path, named, token = json.loads(kernel.run(asked))
+    assert Path(path).is_relative_to(platform.data)
+    assert "PREFECT_PLATFORM_TOKEN" not in named
+    assert token != platform.profile["token"]
+    return str(token)
+
+
+def refused(client: PlatformClient) -> bool:
     try:
-        return client.ready().ready
-    except Unavailable:
-        return False
-
-
-def pid_of(platform: Embedded) -> int | None:
-    """The process of the platform's server; none while there is no such."""
-    part = platform.state["parts"].get("platform")
-    return None if part is None else int(part["pid"])
-
-
-def pid(client: PlatformClient, one: Resource) -> int:
-    steps = workload_of(client, one).steps
-    return int(next(str(step.detail) for step in steps if step.name == "engine-started").removeprefix("pid "))
-
-
-def ended_or_gone(client: PlatformClient, name: str) -> None:
-    def gone() -> bool:
-        try:
-            get(client, name)
-        except NotFound:
-            return True
-        return False
-
-    until(gone, 90, f"{name} to be gone")
+        client.me()
+    except NotSignedIn:
+        return True
+    return False

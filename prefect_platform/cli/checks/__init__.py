@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prefect_platform.cli.checks import environment, here, platform, prefect
+from prefect_platform.cli.checks import environment, here, jupyter, platform, prefect
 from prefect_platform.wire.installation import Check
 
 if TYPE_CHECKING:
@@ -22,3 +22,4 @@ def all_checks(places: Places, credentials: Credentials) -> Iterator[Check]:
         with signed_in as client:
             yield from prefect.checks(client, credentials)
             yield from platform.agents(client)
+            yield from jupyter.checks(client)

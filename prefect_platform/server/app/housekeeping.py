@@ -1,5 +1,6 @@
 """What has to be thrown away now and then: unconfirmed versions, unused bundles, results, old answers, values
-of secrets, notifications, sign-ins that are over, what retention says; and deletions to go on with."""
+of secrets, notifications, sign-ins that are over, settings of Jupyter servers that are gone, what retention
+says; and deletions to go on with."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from prefect_platform.server.services import (
     content,
     deletions,
     idempotency,
+    jupyter_settings,
     log_retention,
     notification_delivery,
     registration,
@@ -46,6 +48,7 @@ JOBS: tuple[tuple[str, Callable[[Parts], Awaitable[int]]], ...] = (
     ("kept answers", idempotency.sweep),
     ("sign-ins", content.sweep),
     ("notifications", notification_delivery.sweep),
+    ("settings of deleted Jupyter servers", jupyter_settings.sweep),
 )
 """Each removes something and tells how much. In this order: what goes lets go of what comes after it."""
 

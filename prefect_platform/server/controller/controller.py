@@ -85,6 +85,7 @@ class Controller:
         for tasks, seconds in ((self._tasks, 0.0), (list(self._under_way), STOP_SECONDS)):
             await _end(tasks, seconds)
         self._queue.close()
+        await self._jupyter.aclose()
         self._tasks = []
 
     # Loops

@@ -9,12 +9,15 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import PlatformError
 from prefect_platform.server.controller.admission import PLATFORM
+from prefect_platform.server.controller.free_room import FreeRoom
 from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
     content,
@@ -27,8 +30,10 @@ from prefect_platform.server.services import (
 )
 from prefect_platform.server.services.jupyter_activity import Activity
 from prefect_platform.server.services.jupyter_idle import Idle
+from prefect_platform.server.services.kinds.jupyter_servers import working_directory
 from prefect_platform.server.services.notifications import Event
 from prefect_platform.server.services.parts import Parts
+from prefect_platform.wire.jupyter_spec import JupyterSpec
 from prefect_platform.wire.notifications import EventKind
 from prefect_platform.wire.quantities import shown_seconds
 from prefect_platform.wire.resources import ResourceTarget
@@ -38,7 +43,20 @@ LOOK_SECONDS = 20.0
 WORTH_SECONDS = 30.0
 """Work that is newer than what is known by less is not written down: it would be written all the time."""
 
+if TYPE_CHECKING:
+    import httpx
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Server:
+    """One that runs."""
+
+    resource_id: str
+    workload: WorkloadRow
+    folder: Path | None
+    """Where its files are, if that is on this machine."""
 
 
 @dataclass(frozen=True)
@@ -53,37 +71,64 @@ class JupyterWatch:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._client: httpx.AsyncClient | None = None
+        """Made when there is a server to ask."""
+        self._room = FreeRoom()
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
 
     async def round(self) -> None:
         """Look at every server that runs. One that does not answer is left alone: it may be at work."""
         running = await self._running()
-        looks = [self._look(resource_id, row) for resource_id, row in running]
-        for seen in await asyncio.gather(*looks):
+        self._parts.jupyter_looks.forget_others(one.workload.id for one in running)
+        for seen in await asyncio.gather(*map(self._look, running)):
             if seen is not None:
                 await self._attempt(seen)
 
-    async def _running(self) -> list[tuple[str, WorkloadRow]]:
+    async def _running(self) -> list[_Server]:
         async with self._parts.database.reader() as session:
             found = await session.execute(
-                select(JupyterServerRow.resource_id, WorkloadRow)
+                select(ResourceRow, ProjectRow.name, WorkloadRow)
+                .join(JupyterServerRow, JupyterServerRow.resource_id == ResourceRow.id)
                 .join(WorkloadRow, WorkloadRow.id == JupyterServerRow.workload_id)
+                .join(ProjectRow, ProjectRow.id == ResourceRow.project_id)
                 .where(WorkloadRow.status == Status.RUNNING.value, WorkloadRow.ended_at.is_(None))
             )
-            return [(one[0], one[1]) for one in found]
+            return [_Server(row.id, start, self._folder(row, project)) for row, project, start in found]
 
-    async def _look(self, resource_id: str, row: WorkloadRow) -> _Seen | None:
+    def _folder(self, row: ResourceRow, project: str) -> Path | None:
+        if self._parts.config.backend != "local":
+            return None
+        spec = JupyterSpec.model_validate(row.spec)
+        return Path(working_directory(spec, project, row.name)).expanduser()
+
+    async def _look(self, server: _Server) -> _Seen | None:
+        found, free = await asyncio.gather(self._ask(server.workload), self._free(server))
+        problem = found if isinstance(found, str) else None
+        self._parts.jupyter_looks.note(server.workload.id, problem, free, self._parts.clock.now())
+        return None if isinstance(found, str) else _Seen(server.resource_id, server.workload.id, found)
+
+    async def _free(self, server: _Server) -> int | None:
+        return None if server.folder is None else await self._room.at(server.folder)
+
+    async def _ask(self, row: WorkloadRow) -> Activity | str:
+        """What is done in it, or why nobody can say."""
         address = jupyter_servers.address(row)
         if address is None:
-            return None
+            return "Its launcher told of no address on this machine."
+        self._client = self._client or jupyter_activity.client()
         try:
-            found = await jupyter_activity.ask(address, jupyter_tokens.header(self._parts, row.id))
+            return await jupyter_activity.ask(
+                self._client, address, jupyter_tokens.header(self._parts, row.id)
+            )
         except PlatformError as error:
             _log.info("Jupyter server of workload %s: %s", row.id, error.message)
-            return None
-        except Exception:  # noqa: BLE001 - users' code answers there; the others are looked after all the same
+            return error.message
+        except Exception as error:  # noqa: BLE001 - users' code answers there; others are looked after too
             _log.exception("Jupyter server of workload %s could not be asked; again in a moment", row.id)
-            return None
-        return _Seen(resource_id, row.id, found)
+            return f"The Jupyter server could not be asked: {type(error).__name__}."
 
     async def _attempt(self, seen: _Seen) -> None:
         try:

@@ -88,6 +88,7 @@ class Keeper:
             project_id: str = row.project_id
             folder = await self._do(move, session, row, start)
         if folder is not None:
+            # What is left of it, here or by an end of the platform at this point, is for the next sweep.
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return project_id
 
@@ -116,6 +117,9 @@ class Keeper:
         except PlatformError as error:
             row.failures += 1
             row.reason, row.next_start_at = error.message, at + resource_moves.pause(row.failures)
+            return
+        if not kind_of(row.kind).always_on:  # of one that is, it says why the start before this one ended
+            row.reason = None
 
 
 def _why(row: ResourceRow) -> str:

@@ -96,7 +96,7 @@ async def show(parts: Parts, caller: Caller, project: str, name: str) -> AgentDe
             raise NotFound(f"Project {owner.name!r} has no agent {foreign(name)!r}.{nearest(name, names)}")
         at = parts.clock.now()
         kept = await session.get(ResourceRow, row.id)
-        resource = None if kept is None else await resource_views.resource(session, owner, kept, at)
+        resource = None if kept is None else await resource_views.resource(session, parts, owner, kept)
     return AgentDetail(**dict(_view(row, owner)), resource=resource, uptime_seconds=_uptime(row, at))
 
 

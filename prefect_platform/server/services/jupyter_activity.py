@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from prefect_platform.errors import Unavailable
@@ -31,27 +32,35 @@ class Activity:
     """When a kernel or terminal was last used; none where there is neither."""
 
 
-async def ask(address: str, header: tuple[str, str]) -> Activity:
+def client() -> httpx.AsyncClient:
+    """For all looks of one watcher.
+
+    It keeps no cookies: those of servers at one address would reach each other, whatever their ports. It
+    keeps no connections: who takes a port next gets one of its own. It verifies no certificates, and reads
+    none, which would hold up the loop: it is for plain HTTP to the loopback address alone
+    (`jupyter_servers.ADDRESS`), and follows no redirect to elsewhere.
+    """
+    import httpx  # not at the start of a platform, which is shorter without it
+
+    return httpx.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        timeout=ANSWER_SECONDS,
+        follow_redirects=False,
+        trust_env=False,
+        verify=False,  # noqa: S501
+    )
+
+
+async def ask(client: httpx.AsyncClient, address: str, header: tuple[str, str]) -> Activity:
     """One look.
 
     Raises:
         Unavailable: it does not answer, or not like a Jupyter server.
     """
-    import httpx  # not at the start of a platform, which is shorter without it
-
-    name, value = header
-    # A client for each look: cookies that one server sets never reach another. To read the certificates that
-    # are trusted would hold up the loop each time, and this is plain HTTP to a loopback address.
-    async with httpx.AsyncClient(
-        base_url=address,
-        headers={name: value},
-        timeout=ANSWER_SECONDS,
-        trust_env=False,
-        verify=False,  # noqa: S501
-    ) as client:
-        kernels, terminals = await asyncio.gather(
-            _get(client, "/api/kernels"), _get(client, "/api/terminals")
-        )
+    kernels, terminals = await asyncio.gather(
+        _get(client, f"{address}/api/kernels", header), _get(client, f"{address}/api/terminals", header)
+    )
     times = [_time(one.get("last_activity")) for one in (*kernels, *terminals)]
     return Activity(
         busy=any(one.get("execution_state") in BUSY for one in kernels),
@@ -59,11 +68,12 @@ async def ask(address: str, header: tuple[str, str]) -> Activity:
     )
 
 
-async def _get(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+async def _get(client: httpx.AsyncClient, url: str, header: tuple[str, str]) -> list[dict[str, Any]]:
     import httpx
 
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", path) as answer:
+        asked = client.stream("GET", url, headers=[header])
+        async with asyncio.timeout(ANSWER_SECONDS), asked as answer:
             content = await _content(answer)
     except (httpx.HTTPError, TimeoutError) as error:
         raise Unavailable(f"The Jupyter server does not answer: {type(error).__name__}.") from error
@@ -74,7 +84,7 @@ async def _get(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list):
-        raise Unavailable(f"The Jupyter server answers {path} with {answer.status_code}, and no list.")
+        raise Unavailable(f"The Jupyter server answers {url} with {answer.status_code}, and no list.")
     return [one for one in found if isinstance(one, dict)]
 
 

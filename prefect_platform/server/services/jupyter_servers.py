@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import Conflict, UsageError
 from prefect_platform.server.db.tables import JupyterServerRow, ResourceRow, WorkloadRow
-from prefect_platform.server.services import jupyter_idle
+from prefect_platform.server.services import jupyter_idle, workloads
 from prefect_platform.server.services.jupyter_idle import Times
+from prefect_platform.server.services.jupyter_looks import JupyterLooks
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.jupyter_state import JupyterState, JupyterStep
 from prefect_platform.wire.resources import ResourceKind
 from prefect_platform.wire.runs import FINAL, Status
 
-RUNNING_STEP = "running"
+RUNNING_STEP, ENGINE_STEP = "running", "engine-started"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]{0,4})")
 HIGHEST_PORT = 65535
 _STEPS = (
     (RUNNING_STEP, JupyterStep.READY),
     ("start-script-ended", JupyterStep.STARTING),
     ("start-script-started", JupyterStep.START_SCRIPT),
-    ("engine-started", JupyterStep.STARTING),
+    (ENGINE_STEP, JupyterStep.STARTING),
     ("checked", JupyterStep.STARTING),
 )
 """A step that a launcher tells, and how far the start is with it; the first that was told counts."""
@@ -51,40 +52,56 @@ def address(workload: WorkloadRow) -> str | None:
 
 
 async def states(
-    session: AsyncSession, rows: Sequence[ResourceRow], starts: dict[str, WorkloadRow]
+    session: AsyncSession,
+    looks: JupyterLooks,
+    rows: Sequence[ResourceRow],
+    starts: Mapping[str, WorkloadRow],
 ) -> dict[str, JupyterState]:
     """What there is to say of each Jupyter server among these, by id."""
-    ids = [row.id for row in rows if row.kind == ResourceKind.JUPYTER_SERVER]
-    if not ids:
+    servers = [row for row in rows if row.kind == ResourceKind.JUPYTER_SERVER]
+    if not servers:
         return {}
+    ids = [row.id for row in servers]
     found = await session.scalars(select(JupyterServerRow).where(JupyterServerRow.resource_id.in_(ids)))
     known = {row.resource_id: row for row in found}
-    workload = {row.id: starts.get(row.workload_id or "") for row in rows}
-    return {key: _state(known.get(key), workload[key]) for key in ids}
+    return {
+        row.id: _state(row, known.get(row.id), starts.get(row.workload_id or ""), looks) for row in servers
+    }
 
 
-def _state(row: JupyterServerRow | None, workload: WorkloadRow | None) -> JupyterState:
-    ours = row is not None and workload is not None and row.workload_id == workload.id
-    if row is None or not ours:
-        step = _step(workload)
-        return JupyterState(step=step, active_at=None, stops_at=None, warned_at=None, stopped_because=None)
-    ready = is_open(workload) and _step(workload) is JupyterStep.READY
-    return JupyterState(
-        step=_step(workload),
-        active_at=row.active_at,
-        stops_at=jupyter_idle.stops_at(times(row)) if ready else None,
-        warned_at=row.warned_at if ready else None,
-        stopped_because=row.stopped_because,
+def _state(
+    resource: ResourceRow, row: JupyterServerRow | None, start: WorkloadRow | None, looks: JupyterLooks
+) -> JupyterState:
+    failed = start is not None and not is_open(start) and resource.reason is not None
+    step, at = _step(start) if start is not None and (failed or is_open(start)) else (None, None)
+    state = JupyterState(
+        step=step, step_at=at, active_at=None, stops_at=None, warned_at=None, stopped_because=None
     )
+    if row is None or start is None or row.workload_id != start.id:
+        return state
+    state = state.model_copy(update={"active_at": row.active_at, "stopped_because": row.stopped_because})
+    if failed or step is not JupyterStep.READY:
+        return state
+    look = looks.of(start.id)
+    ready = {
+        "stops_at": jupyter_idle.stops_at(times(row)),
+        "warned_at": row.warned_at,
+        "unanswered_since": look.since,
+        "problem": look.problem,
+        "free_bytes": look.free_bytes,
+    }
+    return state.model_copy(update=ready)
 
 
-def _step(workload: WorkloadRow | None) -> JupyterStep | None:
-    if workload is None or not is_open(workload):
-        return None
+def _step(workload: WorkloadRow) -> tuple[JupyterStep, datetime]:
+    """How far a start is, and since when."""
     if workload.status == Status.QUEUED:
-        return JupyterStep.QUEUED
-    told = {one["name"] for one in workload.steps}
-    return next((step for name, step in _STEPS if name in told), JupyterStep.ENVIRONMENT)
+        return JupyterStep.QUEUED, workload.created_at
+    begun = workloads.noted(workload, ENGINE_STEP) is not None
+    steps = _STEPS if begun or is_open(workload) else _STEPS[2:]  # its start script was the last
+    noted = ((step, workloads.noted(workload, name)) for name, step in steps)
+    found = next(((step, at) for step, at in noted if at is not None), None)
+    return found or (JupyterStep.ENVIRONMENT, workload.created_at)
 
 
 async def extend(

@@ -15,6 +15,7 @@ from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.catalogue import Catalogue
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.contents import Contents
+from prefect_platform.server.services.jupyter_looks import JupyterLooks
 from prefect_platform.server.services.log_activity import LogActivity
 from prefect_platform.server.services.log_masks import LogMasks
 from prefect_platform.server.services.machine import Machine
@@ -131,5 +132,7 @@ class Parts:
     """Which secrets to look for in which log; told by claims, used by `services.log_masking`."""
     contents: Contents = field(default_factory=Contents)
     """Users' own web servers and who visits them; kept by `services.content`."""
+    jupyter_looks: JupyterLooks = field(default_factory=JupyterLooks)
+    """How Jupyter servers were when they were last looked at; told by the controller."""
     sending: Sending = field(default_factory=Sending)
     """Notifications on their way out."""

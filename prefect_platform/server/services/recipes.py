@@ -118,7 +118,7 @@ async def _running(
     session: AsyncSession, parts: Parts, project: ProjectRow, rows: Sequence[ResourceRow]
 ) -> frozenset[str]:
     """Those that run, or are on their way: by the spec of their start."""
-    found = await resource_views.resources(session, project, rows, parts.clock.now())
+    found = await resource_views.resources(session, parts, project, rows)
     return frozenset(one.id for one in found if one.state.status in RUNS)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, RegistrationError, UsageError
+from prefect_platform.errors import Conflict, NotFound, RegistrationError, UsageError, foreign
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import DeploymentRow, FlowRow, FlowVersionRow, ProjectRow, RunRow
 from prefect_platform.server.services import (
@@ -155,14 +155,22 @@ async def confirm(parts: Parts, caller: Caller, version_id: str, request: Confir
     Raises:
         Conflict: the bundle of the version has not been uploaded, or the flow is being deleted: then its
             deletion takes along what Prefect holds of it now.
+        NotFound: there is no such version, or not any more: the deletion of its flow is done, and whoever
+            has told Prefect of it since takes that back.
     """
-    shown = await versions.show(parts, caller, version_id)
-    if await bundles.missing(parts, shown) and not await flows.goes(parts, shown.flow_id):
-        raise Conflict(
-            f"The code of version {version_id} has not been uploaded: run register again, which uploads what "
-            "is missing."
-        )
-    return await _again(lambda: _confirm(parts, caller, version_id, request))
+    try:
+        shown = await versions.show(parts, caller, version_id)
+        if await bundles.missing(parts, shown) and not await flows.goes(parts, shown.flow_id):
+            raise Conflict(
+                f"The code of version {version_id} has not been uploaded: run register again, which uploads "
+                "what is missing."
+            )
+        return await _again(lambda: _confirm(parts, caller, version_id, request))
+    except NotFound as error:
+        raise NotFound(
+            f"There is no version {foreign(version_id)!r} to confirm: a flow that is deleted while it is "
+            "registered takes its versions along. Register it again, which brings it back."
+        ) from error
 
 
 async def _confirm(parts: Parts, caller: Caller, version_id: str, request: ConfirmRequest) -> Flow:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import ProjectRow, ResourceRow, UserRow, WorkloadRow
 from prefect_platform.server.services import jupyter_servers, resource_moves, workloads
+from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.jupyter_state import JupyterState
 from prefect_platform.wire.resources import Resource, ResourceKind, ResourceState, ResourceTarget
 from prefect_platform.wire.runs import FINAL, Status
@@ -17,12 +18,12 @@ from prefect_platform.wire.runs import FINAL, Status
 RUNNING_STEP = "running"
 
 
-async def resource(session: AsyncSession, project: ProjectRow, row: ResourceRow, now: datetime) -> Resource:
-    return (await resources(session, project, [row], now))[0]
+async def resource(session: AsyncSession, parts: Parts, project: ProjectRow, row: ResourceRow) -> Resource:
+    return (await resources(session, parts, project, [row]))[0]
 
 
 async def resources(
-    session: AsyncSession, project: ProjectRow, rows: Sequence[ResourceRow], now: datetime
+    session: AsyncSession, parts: Parts, project: ProjectRow, rows: Sequence[ResourceRow]
 ) -> list[Resource]:
     """Resources of one project, in the order given."""
     starts = await session.scalars(
@@ -33,7 +34,8 @@ async def resources(
         select(UserRow.id, UserRow.name).where(UserRow.id.in_({row.owner_id for row in rows}))
     )
     names = {user.id: user.name for user in users}
-    jupyter = await jupyter_servers.states(session, rows, by_id)
+    jupyter = await jupyter_servers.states(session, parts.jupyter_looks, rows, by_id)
+    now = parts.clock.now()
     return [
         Resource(
             id=row.id,

@@ -48,7 +48,7 @@ async def create(parts: Parts, caller: Caller, project_name: str, request: Resou
             row = await insert(
                 session, parts, caller, project, request.kind, request.name, spec, start=request.start
             )
-            view = await resource_views.resource(session, project, row, row.created_at)
+            view = await resource_views.resource(session, parts, project, row)
     except IntegrityError as error:
         raise Conflict(
             f"There is a {request.kind.value} named {request.name!r} in project {project_name!r}: choose "
@@ -108,7 +108,7 @@ async def listing(
         )
         live = live if kind is None else live.where(ResourceRow.kind == kind.value)
         rows, following = await page(session, live, [ResourceRow.id], cursor, limit)
-        items = await resource_views.resources(session, project, rows, parts.clock.now())
+        items = await resource_views.resources(session, parts, project, rows)
     return Page[Resource](items=items, cursor=following)
 
 
@@ -116,7 +116,7 @@ async def show(parts: Parts, caller: Caller, project_name: str, kind: ResourceKi
     async with parts.database.reader() as session:
         project = await projects.member(session, caller, project_name)
         row = await live(session, project, kind, name)
-        return await resource_views.resource(session, project, row, parts.clock.now())
+        return await resource_views.resource(session, parts, project, row)
 
 
 async def update(
@@ -131,7 +131,7 @@ async def update(
         project, row = await _changeable(session, caller, project_name, kind, name)
         change(row, await kind_of(kind).check(session, parts, project, request.spec), parts.clock.now())
         await session.flush()
-        return await resource_views.resource(session, project, row, parts.clock.now())
+        return await resource_views.resource(session, parts, project, row)
 
 
 def change(row: ResourceRow, spec: dict[str, Any], at: datetime) -> None:
@@ -149,7 +149,7 @@ async def start(parts: Parts, caller: Caller, project_name: str, kind: ResourceK
             row.target, row.next_start_at = ResourceTarget.RUNNING.value, None  # it was not told to end yet
         elif row.target != ResourceTarget.RUNNING or row.next_start_at is not None:
             _want_start(row, parts)
-        view = await resource_views.resource(session, project, row, parts.clock.now())
+        view = await resource_views.resource(session, parts, project, row)
     parts.wakeups.notify(RESOURCES)
     return view
 
@@ -160,7 +160,7 @@ async def stop(parts: Parts, caller: Caller, project_name: str, kind: ResourceKi
         project, row = await _changeable(session, caller, project_name, kind, name, to_end=True)
         row.target = ResourceTarget.STOPPED.value
         row.restart, row.reason, row.next_start_at = False, None, None
-        view = await resource_views.resource(session, project, row, parts.clock.now())
+        view = await resource_views.resource(session, parts, project, row)
     parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
@@ -175,7 +175,7 @@ async def restart(parts: Parts, caller: Caller, project_name: str, kind: Resourc
             row.target, row.restart, row.next_start_at = ResourceTarget.RUNNING.value, True, None
         else:
             _want_start(row, parts)
-        view = await resource_views.resource(session, project, row, parts.clock.now())
+        view = await resource_views.resource(session, parts, project, row)
     parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
@@ -194,7 +194,7 @@ async def extend(
         start = await session.get(WorkloadRow, row.workload_id) if row.workload_id else None
         await jupyter_servers.extend(session, parts, row, start, request.seconds)
         await session.flush()
-        return await resource_views.resource(session, project, row, parts.clock.now())
+        return await resource_views.resource(session, parts, project, row)
 
 
 async def remove(parts: Parts, caller: Caller, project_name: str, kind: ResourceKind, name: str) -> Resource:
@@ -202,7 +202,7 @@ async def remove(parts: Parts, caller: Caller, project_name: str, kind: Resource
     async with parts.database.session() as session:
         project, row = await _changeable(session, caller, project_name, kind, name, to_end=True)
         row.target = ResourceTarget.DELETED.value
-        view = await resource_views.resource(session, project, row, parts.clock.now())
+        view = await resource_views.resource(session, parts, project, row)
     parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view

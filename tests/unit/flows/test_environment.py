@@ -249,14 +249,93 @@ def test_a_checkout_that_git_does_not_look_through_counts_as_changed(
     assert (found.commit, found.dirty, found.url) == (commit, True, None)
 
 
-def test_nothing_that_a_checkout_configures_is_run(tmp_path: Path) -> None:
-    git(tmp_path, "init")
-    (tmp_path / "a.py").write_text("1")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-m", "x")
-    git(tmp_path, "config", "core.fsmonitor", f"touch {tmp_path}/ran; false")
-    assert repositories(tmp_path)[0].commit
-    assert not (tmp_path / "ran").exists()
+PROGRAMS = {
+    "watched by a program": [("core.fsmonitor", "!")],
+    "hooks": [("core.hooksPath", "HOOKS")],
+    "a filter": [("filter.evil.clean", "!"), ("filter.evil.required", "true")],
+    "a filter that stays": [("filter.evil.process", "!"), ("filter.evil.required", "true")],
+    "a filter with an odd name": [("filter.o.d=d.clean", "!")],
+    "a transport": [
+        ("extensions.partialClone", "origin"), ("remote.origin.promisor", "true"),
+        ("remote.origin.url", "ext::!"), ("protocol.ext.allow", "always"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", PROGRAMS.values(), ids=PROGRAMS)
+def test_nothing_that_a_checkout_configures_is_run(tmp_path: Path, settings: list[tuple[str, str]]) -> None:
+    """Registering from a folder that somebody else made runs none of its programs."""
+    folder, ran = tmp_path / "checkout", tmp_path / "ran"
+    commit, hostile = hostile_checkout(folder), tmp_path / "hostile"
+    hostile.write_text(f"#!/bin/sh\ntouch {ran}\nexit 1\n")
+    hostile.chmod(0o755)
+    (tmp_path / "HOOKS").mkdir()
+    (tmp_path / "HOOKS" / "post-index-change").symlink_to(hostile)
+    for name, value in settings:
+        git(
+            folder, "config", name, value.replace("!", str(hostile)).replace("HOOKS", str(tmp_path / "HOOKS"))
+        )
+    for name in ("a.py", "b.py"):
+        (folder / name).write_text("2")
+    if ("remote.origin.promisor", "true") in settings:
+        tree = git(folder, "rev-parse", "HEAD^{tree}")
+        (folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    [found] = repositories(folder)
+    assert (found.commit, found.dirty) == (commit, True)
+    assert not ran.exists()
+    run_by_git_alone(folder)
+    assert ran.exists(), "the checkout is as hostile as it is meant to be"
+
+
+def hostile_checkout(folder: Path) -> str:
+    folder.mkdir()
+    git(folder, "init")
+    (folder / ".gitattributes").write_text("a.py filter=evil\nb.py filter=o.d=d\n")
+    (folder / "a.py").write_text("1")
+    (folder / "b.py").write_text("1")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "x")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def run_by_git_alone(folder: Path) -> None:
+    subprocess.run(["git", "status"], cwd=folder, check=False, capture_output=True)
+    subprocess.run(["git", "add", "."], cwd=folder, check=False, capture_output=True)
+
+
+def test_a_filter_of_the_users_own_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of Git LFS: without it every file that it keeps would count as changed."""
+    home, folder = tmp_path / "home", tmp_path / "checkout"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    git(home, "config", "--global", "filter.evil.clean", "tr a-z A-Z")
+    hostile_checkout(folder)
+    (folder / "a.py").write_text("1")
+    os.utime(folder / "a.py", (1, 1))
+    assert not repositories(folder)[0].dirty
+    git(folder, "config", "filter.evil.clean", "echo x")
+    os.utime(folder / "a.py", (2, 2))
+    assert not repositories(folder)[0].dirty, "as it lies there"
+
+
+def test_a_submodule_is_looked_at_from_outside(tmp_path: Path) -> None:
+    inner, outer, ran = tmp_path / "inner", tmp_path / "outer", tmp_path / "ran"
+    for one in (inner, outer):
+        one.mkdir()
+        committed(one)
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "add", str(inner), "sub")
+    git(outer, "commit", "-m", "y")
+    git(outer / "sub", "config", "core.fsmonitor", f"touch {ran}; false")
+    git(outer / "sub", "config", "filter.evil.clean", f"touch {ran}; cat")
+    (outer / ".git" / "modules" / "sub" / "info" / "attributes").write_text("* filter=evil\n")
+    (outer / "sub" / "a.py").write_text("2")
+    assert not repositories(outer)[0].dirty
+    assert not ran.exists()
+    git(outer / "sub", "-c", "core.fsmonitor=false", "-c", "filter.evil.clean=", "commit", "-am", "z")
+    ran.unlink(missing_ok=True)
+    assert repositories(outer)[0].dirty
+    assert not ran.exists()
 
 
 def test_no_git_is_no_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

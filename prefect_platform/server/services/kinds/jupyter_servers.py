@@ -18,6 +18,7 @@ from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, ResourceRow, WorkloadRow
 from prefect_platform.server.services import (
     git_sources,
+    jupyter_settings,
     jupyter_tokens,
     launch_specs,
     orchestrators,
@@ -43,7 +44,6 @@ SOURCE = "jupyter"
 """Log source of what the server and its kernels write."""
 PROFILE = "profile.json"
 MODULE = "jupyterlab"
-READY_SECONDS = 120.0
 DEFAULT_CORES, DEFAULT_MEMORY_BYTES = 1.0, 2 << 30
 SETTINGS = {
     "ServerApp": {
@@ -55,6 +55,8 @@ SETTINGS = {
         "allow_remote_access": True,
         "terminals_enabled": True,
     },
+    # There is no way to look into the trash from a browser, and what lies there takes room.
+    "FileContentsManager": {"delete_to_trash": False},
     "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
 }
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
@@ -142,7 +144,7 @@ class JupyterServers:
 
     async def forget(self, session: AsyncSession, parts: Parts, resource: ResourceRow) -> Path | None:
         """What JupyterLab remembers of it goes; the files that its user made stay where they are."""
-        return _settings(parts, resource)
+        return jupyter_settings.folder(parts, resource.id)
 
     async def _profile(
         self,
@@ -191,6 +193,11 @@ def _interpreter(spec: JupyterSpec) -> str:
     return spec.interpreter or sys.executable
 
 
+def working_directory(spec: JupyterSpec, project: str, name: str) -> str:
+    """Where a server's files are: absolute, or below its user's home."""
+    return spec.working_directory or f"~/jupyter/{project}/{name}"
+
+
 def _wanted(spec: JupyterSpec, project: ProjectRow, resource: ResourceRow) -> WantedEnvironment:
     return WantedEnvironment(
         fingerprint="",
@@ -199,14 +206,9 @@ def _wanted(spec: JupyterSpec, project: ProjectRow, resource: ResourceRow) -> Wa
         distributions=[],
         packages=spec.all_packages,
         start_script=spec.start_script,
-        working_directory=spec.working_directory or f"~/jupyter/{project.name}/{resource.name}",
+        working_directory=working_directory(spec, project.name, resource.name),
         as_it_is=True,
     )
-
-
-def _settings(parts: Parts, resource: ResourceRow) -> Path:
-    """Where JupyterLab keeps what its user has set there: over restarts, and apart from other servers."""
-    return parts.config.data_dir / "shared" / "jupyter" / resource.id
 
 
 def _program(
@@ -225,7 +227,7 @@ def _program(
             FILE: f"{{directory}}/{PROFILE}",
             "JUPYTER_TOKEN_FILE": "{directory}/token",
             "JUPYTER_RUNTIME_DIR": "{directory}/runtime",
-            "JUPYTER_CONFIG_DIR": str(_settings(parts, resource)),
+            "JUPYTER_CONFIG_DIR": str(jupyter_settings.folder(parts, resource.id)),
             **_profiles(files),
             **_paths(spec),
         },
@@ -236,7 +238,7 @@ def _program(
             PrivateFile("config/labconfig/default_setting_overrides.json", json.dumps(OVERRIDES)),
         ],
         ready_path="/api",
-        ready_seconds=READY_SECONDS,
+        ready_seconds=parts.config.jupyter.ready_seconds,
         modules=[MODULE],
         repositories=repositories,
         disk_bytes=spec.disk_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
 import tomllib
@@ -14,11 +15,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from prefect_platform.errors import Conflict, Forbidden, UsageError
+from prefect_platform.errors import Conflict, Forbidden, Unavailable, UsageError
+from prefect_platform.names import new_id
+from prefect_platform.server.app import housekeeping
+from prefect_platform.server.controller import free_room
+from prefect_platform.server.controller.free_room import FreeRoom
 from prefect_platform.server.controller.jupyter import JupyterWatch
 from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.tables import ProjectRow, ResourceRow, SecretUseRow, TokenRow, WorkloadRow
@@ -27,15 +33,19 @@ from prefect_platform.server.services import (
     ends,
     jupyter_activity,
     jupyter_servers,
+    jupyter_settings,
     jupyter_tokens,
     launches,
     opening,
     projects,
+    resource_moves,
     resources,
     secrets,
     tokens,
     workloads,
 )
+from prefect_platform.server.services.catalogue import Catalogue
+from prefect_platform.server.services.jupyter_looks import NOTHING
 from prefect_platform.server.stores.key_list import fresh_key
 from prefect_platform.server.stores.memory_keyring import MemoryKeyring
 from prefect_platform.testing.manual_clock import ManualClock
@@ -66,7 +76,9 @@ class Answers:
         self.kernels: list[dict[str, Any]] = []
         self.terminals: list[dict[str, Any]] | None = []
         self.asked: list[tuple[str, str | None]] = []
-        self.broken = False
+        self.broken, self.status = False, 200
+        self.sent: dict[str, str] = {}
+        self.cookies: list[str | None] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,7 +86,10 @@ class Answers:
                 outer.asked.append((self.path, self.headers.get("Authorization")))
                 found = outer.kernels if self.path == "/api/kernels" else outer.terminals
                 body = b"<html>" if outer.broken else json.dumps(found).encode()
-                self.send_response(404 if found is None else 200)
+                outer.cookies.append(self.headers.get("Cookie"))
+                self.send_response(404 if found is None else outer.status)
+                for name, value in outer.sent.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -315,6 +330,28 @@ async def test_an_owner_of_the_project_ends_it_and_changes_nothing(stage: Scene,
     assert stopped.state.target.value == "stopped"
 
 
+async def test_one_whose_size_is_gone_is_tried_again_after_pauses_that_are_bounded(
+    stage: Scene, clock: ManualClock
+) -> None:
+    await create(stage, size="small")
+    small, stage.parts = stage.parts, replace(stage.parts, catalogue=Catalogue(()))
+    keeper, pauses = Keeper(stage.parts), []
+    for _ in range(12):
+        await keeper.round()
+        state = (await show(stage)).state
+        assert state.next_start_at is not None
+        pauses.append((state.next_start_at - clock.now()).total_seconds())
+        await clock.advance(pauses[-1])
+    assert pauses == sorted(pauses)
+    assert pauses[:3] == [1.0, 2.0, 4.0]
+    assert pauses[-1] == resource_moves.LONGEST_PAUSE
+    assert (state.status, state.workload_id) == (ResourceStatus.WAITING, None)
+    assert "There is no size 'small'" in str(state.reason)
+    await Keeper(small).round()
+    after = (await show(stage)).state
+    assert (after.status, after.reason) == (ResourceStatus.QUEUED, None)
+
+
 # When it is ended
 
 
@@ -456,13 +493,39 @@ async def test_out_of_memory_is_told_as_the_infrastructure_saw_it(stage: Scene, 
         (["checked", "engine-started"], "starting"),
     ],
 )
-async def test_how_far_a_start_has_come(stage: Scene, told: list[str], step: str) -> None:
+async def test_how_far_a_start_has_come(stage: Scene, clock: ManualClock, told: list[str], step: str) -> None:
     workload, _ = await claimed(stage)
     for name in told:
         report = StepReport(name=name, at=stage.parts.clock.now(), detail=None)
         await launches.step(stage.parts, stage.launcher(workload), workload, report)
+        await clock.advance(5)
     state = (await show(stage)).state.jupyter
     assert (state.step, state.stops_at) == (step, None)
+    assert (clock.now() - state.step_at).total_seconds() == (5 if told else 0)
+
+
+SCRIPT = ("checked", "start-script-started", "start-script-ended")
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [((), "environment"), (SCRIPT, "start-script"), ((*SCRIPT, "engine-started"), "starting")],
+)
+async def test_how_far_a_start_had_come_that_failed(
+    stage: Scene, clock: ManualClock, told: tuple[str, ...], step: str
+) -> None:
+    workload, _ = await claimed(stage)
+    for name in told:
+        report = StepReport(name=name, at=clock.now(), detail=None)
+        await launches.step(stage.parts, stage.launcher(workload), workload, report)
+    result = ResultReport(exit_code=1, signal=None, receipt=None, last_lines="", reason="its line 2 failed")
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await Keeper(stage.parts).round()
+    state = (await show(stage)).state
+    assert (state.status, state.reason) == (ResourceStatus.FAILED, "its line 2 failed")
+    assert (state.jupyter.step, state.jupyter.stops_at) == (step, None)
+    await resources.stop(stage.parts, stage.user, "default", JUPYTER, "lab")
+    assert (await show(stage)).state.jupyter.step is None
 
 
 @pytest.mark.parametrize(
@@ -495,28 +558,117 @@ async def test_a_server_that_breaks_its_look_holds_up_no_other(
     found = await watch._running()
 
     async def both() -> list[Any]:
-        return [("rs-broken", broken), *found]
+        return [replace(found[0], resource_id="rs-broken", workload=broken), *found]
 
-    async def breaks(address: str, header: tuple[str, str]) -> Any:
+    async def breaks(client: httpx.AsyncClient, address: str, header: tuple[str, str]) -> Any:
         if address != answers.url:
             raise ExceptionGroup("all attempts failed", [OverflowError("port")])
-        return await ask(address, header)
+        return await ask(client, address, header)
 
     monkeypatch.setattr(watch, "_running", both)
     monkeypatch.setattr(jupyter_activity, "ask", breaks)
     await clock.advance(55 * 60)
     await watch.round()
     assert (await show(stage)).state.jupyter.warned_at == clock.now()
+    assert "could not be asked: ExceptionGroup" in str(stage.parts.jupyter_looks.of("wl-broken").problem)
 
 
-async def test_a_look_reads_no_certificates(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That would hold up everything else each time."""
+# What a look is
+
+
+@pytest_asyncio.fixture
+async def looker() -> AsyncIterator[httpx.AsyncClient]:
+    async with jupyter_activity.client() as found:
+        yield found
+
+
+async def test_a_look_reads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That would hold up everything else."""
 
     def read(*_: object, **__: object) -> None:
         raise AssertionError("certificates were read")
 
     monkeypatch.setattr("ssl.create_default_context", read)
-    assert not (await jupyter_activity.ask(answers.url, ("Authorization", "token x"))).busy
+    await jupyter_activity.client().aclose()
+
+
+async def test_what_one_server_sets_reaches_no_other_and_not_itself(
+    answers: Answers, looker: httpx.AsyncClient
+) -> None:
+    answers.sent = {"Set-Cookie": "prefect-platform=evil; Path=/"}
+    for _ in range(2):
+        await jupyter_activity.ask(looker, answers.url, ("Authorization", "token x"))
+    assert answers.cookies == [None] * 4
+    assert len(looker.cookies) == 0
+
+
+async def test_a_look_goes_nowhere_else(answers: Answers, looker: httpx.AsyncClient) -> None:
+    """What opens a server is sent to that server alone, wherever it points."""
+    other = Answers()
+    answers.status, answers.sent = 302, {"Location": f"{other.url}/api/kernels"}
+    with pytest.raises(Unavailable, match="with 302, and no list"):
+        await jupyter_activity.ask(looker, answers.url, ("Authorization", "token x"))
+    other.close()
+    assert other.asked == []
+
+
+async def test_a_look_leaves_no_connection(answers: Answers, looker: httpx.AsyncClient) -> None:
+    """Whoever takes the port next is asked on a connection of their own."""
+    await jupyter_activity.ask(looker, answers.url, ("Authorization", "token x"))
+    pool = looker._transport._pool  # type: ignore[attr-defined]
+    assert pool.connections == []
+
+
+async def test_what_the_last_look_found_is_shown(
+    stage: Scene, answers: Answers, clock: ManualClock, tmp_path: Path
+) -> None:
+    await running(stage, answers.url, working_directory=str(tmp_path))
+    stage.parts = replace(stage.parts, config=replace(stage.parts.config, backend="local"))
+    watch = JupyterWatch(stage.parts)
+    await watch.round()
+    state = (await show(stage)).state.jupyter
+    assert (state.unanswered_since, state.problem) == (None, None)
+    assert state.free_bytes is not None
+    assert abs(state.free_bytes - shutil.disk_usage(tmp_path).free) < 1 << 30
+    answers.broken, first = True, clock.now()
+    for _ in range(2):
+        await watch.round()
+        await clock.advance(60)
+    state = (await show(stage)).state.jupyter
+    assert state.unanswered_since == first
+    assert "with 200, and no list" in state.problem
+    answers.broken = False
+    await watch.round()
+    assert (await show(stage)).state.jupyter.unanswered_since is None
+    await resources.stop(stage.parts, stage.user, "default", JUPYTER, "lab")
+    workload = str((await show(stage)).state.workload_id)
+    result = ResultReport(exit_code=0, signal=None, receipt=None, last_lines="", reason=None)
+    await launches.result(stage.parts, stage.launcher(workload), workload, result)
+    await watch.round()
+    assert stage.parts.jupyter_looks.of(workload) == NOTHING
+
+
+async def test_a_file_system_that_hangs_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, free, asked = FreeRoom(), threading.Event(), list[Path]()
+
+    def hangs(place: Path) -> int:
+        asked.append(place)
+        free.wait()
+        return 7
+
+    monkeypatch.setattr(free_room, "_free", hangs)
+    monkeypatch.setattr(free_room, "ANSWER_SECONDS", 0.02)
+    assert [await room.at(tmp_path) for _ in range(3)] == [None] * 3
+    assert asked == [tmp_path]
+    monkeypatch.setattr(free_room, "ANSWER_SECONDS", 10)
+    free.set()
+    assert await room.at(tmp_path) == 7
+
+
+async def test_room_where_there_is_nothing_is_not_known(tmp_path: Path) -> None:
+    assert await FreeRoom().at(tmp_path / "nothing") is None
 
 
 # Who is told
@@ -613,3 +765,34 @@ async def test_the_end_of_a_start_and_of_a_server_are_looked_up_at_once(
     await Keeper(stage.parts).round()
     assert stage.parts.contents.forgotten > forgotten
     assert not folder.exists()
+
+
+async def test_settings_that_an_end_of_the_platform_left_are_swept(stage: Scene) -> None:
+    """It was killed between the row and the folder."""
+    await create(stage, "kept", start=False)
+    await create(stage, "gone", start=False)
+    kept, gone = [jupyter_settings.folder(stage.parts, (await show(stage, n)).id) for n in ("kept", "gone")]
+    for one in (kept, gone, kept.parent / "of-somebody"):
+        (one / "deep").mkdir(parents=True)
+    async with stage.parts.database.session() as session:
+        (await session.get_one(ResourceRow, gone.name)).deleted_at = stage.parts.clock.now()
+    assert await jupyter_settings.sweep(stage.parts) == 1
+    assert sorted(one.name for one in kept.parent.iterdir()) == sorted([kept.name, "of-somebody"])
+    assert await jupyter_settings.sweep(stage.parts) == 0
+
+
+async def test_settings_that_cannot_be_removed_are_told_and_tried_again(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = jupyter_settings.folder(stage.parts, new_id("rs"))
+    left.mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.rmdir", refuse)
+        assert await jupyter_settings.sweep(stage.parts) == 0
+    assert "cannot be removed; again in an hour" in caplog.text
+    assert await jupyter_settings.sweep(stage.parts) == 1
+    assert ("settings of deleted Jupyter servers", jupyter_settings.sweep) in housekeeping.JOBS
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError(1, "Operation not permitted")

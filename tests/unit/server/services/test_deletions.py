@@ -225,6 +225,19 @@ async def test_a_registration_that_was_under_way_is_taken_along(stage: Scene) ->
     await check_gone(stage)
 
 
+async def test_a_registration_that_comes_after_the_deletion_is_told_so(stage: Scene) -> None:
+    """What it has told Prefect is for it to take back: here nobody knows of it."""
+    made = await registration.register(stage.parts, stage.user, "default", await same_flow(stage))
+    await delete(stage)
+    told = ConfirmRequest(
+        deployment_name="late", prefect_deployment_id="dp", prefect_flow_id="f", spec_digest="d" * 64
+    )
+    for caller in (stage.user, stage.stranger):
+        with pytest.raises(NotFound, match=r"deleted while it is registered .* Register it again"):
+            await registration.confirm(stage.parts, caller, made.version.id, told)
+    await check_gone(stage)
+
+
 async def test_strangers_learn_nothing(stage: Scene) -> None:
     for call in (
         deletions.delete_flow(stage.parts, stage.stranger, stage.flow_id, cancel_runs=True),
