@@ -27,6 +27,7 @@ from prefect.context import (
     TaskRunContext,
 )
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort
 from prefect.logging.configuration import ensure_logging_setup
 from prefect.logging.handlers import APILogWorker
 from prefect.task_engine import AsyncTaskRunEngine, SyncTaskRunEngine, _create_task_run_locally
@@ -231,6 +232,10 @@ def _rebuild_models() -> None:
     types: dict[str, Any] = {"Flow": Flow, "Task": Task, "ResultRecordMetadata": ResultRecordMetadata}
     FlowRunContext.model_rebuild(_types_namespace=types)
     TaskRunContext.model_rebuild(_types_namespace=types)
+
+
+class Refused(Abort):
+    """A task run that may not be executed here. The engine passes this on and reports no state for it."""
 
 
 Before = Callable[[Any], None]

@@ -75,6 +75,7 @@ def test_what_is_ended_does_not_begin(ledger: Ledger) -> None:
     assert ledger.end(["k", "other", "forgotten-before"]) == ["k"]
     assert ledger.begin("other", "call-2", "tcp://b") == {"granted": False, "ended": True}
     assert ledger.begin("k", "call-1", "tcp://a")["granted"]
+    assert ledger.begin("forgotten-before", "call-3", "tcp://b")["ended"]
     assert "forgotten-before" not in ledger._ended
 
 

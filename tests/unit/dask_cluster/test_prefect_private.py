@@ -16,6 +16,7 @@ from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import AsyncClientContext, SyncClientContext, TaskRunContext
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
@@ -55,6 +56,12 @@ def test_what_the_engines_override_is_there_and_called(name: str) -> None:
     assert "transaction.is_committed()" in inspect.getsource(engine.call_task_fn)
     assert "self.handle_success(result, transaction=transaction)" in inspect.getsource(engine.call_task_fn)
     assert "self.retries < self.task.retries" in inspect.getsource(engine.handle_retry)
+
+
+def test_a_refusal_is_what_an_engine_passes_on_without_a_state() -> None:
+    assert issubclass(prefect_private.Refused, Abort)
+    for engine in (prefect_private.SyncTaskRunEngine, prefect_private.AsyncTaskRunEngine):
+        assert "except (Pause, Abort) as exc:" in inspect.getsource(engine.initialize_run)
 
 
 def test_an_engine_takes_these_arguments() -> None:
