@@ -9,6 +9,7 @@ from typing import Any
 import distributed
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 
@@ -50,7 +51,7 @@ def _not_run(task_run: TaskRun, gate: Gate, why: str) -> State[Any]:
     """Where the flow has ended, that is what Prefect is told; the worker that has it says all else."""
     state: State[Any] = Cancelled(message=why)
     if gate.refused == "ended":
-        prefect_private.settle(task_run, state)
+        prefect_private.settle(task_run, state, FlowRunContext.get())
     return state
 
 

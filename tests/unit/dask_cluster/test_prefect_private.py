@@ -14,7 +14,7 @@ import prefect.task_engine
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.context import AsyncClientContext, SyncClientContext, TaskRunContext
+from prefect.context import AsyncClientContext, FlowRunContext, SyncClientContext, TaskRunContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort
 from prefect.logging.handlers import APILogWorker
@@ -92,18 +92,18 @@ def test_a_task_run_that_is_settled_has_the_state_everywhere_and_is_told(
     )
     run = prefect_private.new_task_run(double, {}, None, None)
     before, state = run.state, Completed()
-    prefect_private.settle(run, state)
+    prefect_private.settle(run, state, None)
     assert (run.state, run.state_id, run.state_name) == (state, state.id, "Completed")
     assert (run.end_time, state.state_details.task_run_id) == (state.timestamp, run.id)
     assert told == [{"task_run": run, "initial_state": before, "validated_state": state}]
 
 
-def test_none_stands_for_no_task_in_its_context() -> None:
-    token = TaskRunContext.__var__.set(None)  # type: ignore[arg-type]
-    try:
+def test_events_are_of_the_flow_run_that_is_named_and_of_no_task() -> None:
+    flow_run = object()
+    with prefect_private._set(FlowRunContext, flow_run), prefect_private._set(TaskRunContext, None):
+        assert FlowRunContext.get() is flow_run
         assert TaskRunContext.get() is None
-    finally:
-        TaskRunContext.__var__.reset(token)
+    assert FlowRunContext.get() is None
 
 
 def test_contexts_that_are_entered_by_hand_are_there() -> None:
