@@ -60,8 +60,8 @@ def announce(
 ) -> Any:
     """Tell Prefect that a task run came into a state.
 
-    Prefect takes the flow run from the context in which the event is sent, so that is set: a flow's task runner
-    ends after its context, and a result may be asked for in any thread.
+    Prefect takes the flow run from the context in which the event is sent, so that is set: a task runner ends
+    after the context of its flow, and a result may be asked for in any thread.
     """
     with _set(FlowRunContext, flow_run), _set(TaskRunContext, None):
         return emit_task_run_state_change_event(

@@ -1,4 +1,4 @@
-"""`make bench-dask`: clusters and the task runner, beside stock prefect-dask and bare distributed, in one run."""
+"""`make bench-dask`: clusters and task runner, beside stock prefect-dask and bare distributed, in one run."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Tasks per second and cost of a submission with our runner, prefect-dask's and bare distributed; memory of a map.
+"""Tasks per second and cost of a submission: our runner, prefect-dask's, bare distributed. Memory of a map.
 
-All three use one kind of cluster: two worker processes of one thread. That every task run was recorded is asserted.
-A flow runs in an interpreter of its own, so that its memory is its own.
+All use one kind of cluster: two worker processes of one thread. Every task run must have been recorded. A flow runs in an interpreter of its own, so that its
+memory is its own.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -59,7 +60,7 @@ def figures() -> list[Figure]:
             bare.ours.append(_bare())
         mapped = _in_a_process(url, "map", MAPPED)["mib"]
         memory.ours = [mapped[-1] - mapped[0]]
-        linear.ours = [1024 * (b - a) * STEPS / MAPPED for a, b in zip(mapped, mapped[1:], strict=False)]
+        linear.ours = [1024 * (b - a) * STEPS / MAPPED for a, b in itertools.pairwise(mapped)]
     return [rate, bare, submit, memory, linear]
 
 

@@ -41,6 +41,7 @@ def loaded_by(statement: str) -> set[str]:
         "import prefect_platform.wire.launch",
         "import prefect_platform.client.settings",
         "import prefect_platform.errors, prefect_platform.names",
+        "import prefect_platform.dask_cluster, prefect_platform.dask_cluster.worker_side",
     ],
 )
 def test_the_light_parts_load_the_standard_library_alone(statement: str) -> None:
@@ -50,6 +51,13 @@ def test_the_light_parts_load_the_standard_library_alone(statement: str) -> None
 @pytest.mark.parametrize("module", ["client.api", "client.transport", "cli.main"])
 def test_the_client_side_loads_no_framework(module: str) -> None:
     assert not loaded_by(f"import prefect_platform.{module}") & HEAVY
+
+
+def test_a_dask_scheduler_and_its_workers_do_not_load_prefect() -> None:
+    """What unpickles there before the first Prefect task."""
+    assert "prefect" not in loaded_by(
+        "import prefect_platform.dask_cluster.ledger, prefect_platform.dask_cluster.worker_plugin"
+    )
 
 
 def test_the_server_does_not_load_prefect() -> None:
