@@ -1,7 +1,7 @@
 """Tasks per second and cost of a submission: our runner, prefect-dask's, bare distributed. Memory of a map.
 
-All use one kind of cluster: two worker processes of one thread. Every task run must have been recorded. A flow runs in an interpreter of its own, so that its
-memory is its own.
+All use one kind of cluster: two worker processes of one thread. Every task run must have been recorded. A
+flow runs in an interpreter of its own, so that its memory is its own.
 """
 
 from __future__ import annotations
