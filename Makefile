@@ -6,7 +6,7 @@ PY := .venv/bin/python
 UV_VERSION := 0.13.8
 XDIST ?= 2
 
-.PHONY: help setup demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources
+.PHONY: help setup demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -47,7 +47,7 @@ check-static: | build
 docs: setup ## regenerate what docs/reference says of settings, commands, routes and errors
 	@$(PY) -m tests.packaging.reference --write
 
-bench-register bench-start bench-logs bench-kill bench-promises bench-resources: setup ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
+bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask: setup ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
 	@$(PY) -m tests.benchmarks.$(subst bench-,,$@)
 
 build:

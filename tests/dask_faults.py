@@ -74,9 +74,9 @@ def with_collections() -> tuple[int, float, int, str]:
     import dask
     import dask.array
     import dask.dataframe
-    import pandas
+    import pandas as pd
 
-    frame = dask.dataframe.from_pandas(pandas.DataFrame({"a": range(10)}), npartitions=2)
+    frame = dask.dataframe.from_pandas(pd.DataFrame({"a": range(10)}), npartitions=2)
     total = int(frame.a.sum().compute())
     mean = float(dask.array.ones((8, 8), chunks=(4, 4)).mean().compute())
     with distributed.worker_client() as client:

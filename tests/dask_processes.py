@@ -1,4 +1,4 @@
-"""A scheduler and workers as processes of their own, each of which a test may kill. No nanny brings one back."""
+"""A scheduler and workers as processes of their own, which a test may kill. No nanny brings one back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from prefect_platform.testing.prefect_server import free_port
 
@@ -44,7 +45,7 @@ class DaskProcesses:
         for worker in self._workers:
             worker.kill()
 
-    def __enter__(self) -> DaskProcesses:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -14,7 +14,7 @@ import httpx
 from prefect import Flow
 from prefect.client.schemas.objects import State
 
-SETTLE_SECONDS = 8.0
+SETTLE_SECONDS = 30.0
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -19,14 +19,14 @@ def end_tasks(client: distributed.Client, futures: Mapping[str, PlatformFuture[A
     if not open_ones:
         return
     begun = set(dask_private.call_from_client(client, "prefect_platform_end", {"keys": list(open_ones)}))
-    for key, future in open_ones.items():
-        if key not in begun:
-            future.give_up(Cancelled(message="The flow ended before this task run had begun."))
+    waiting = [future for key, future in open_ones.items() if key not in begun]
+    for future in waiting:
+        future.give_up(Cancelled(message="The flow ended before this task run had begun."))
+    client.cancel([future.wrapped_future for future in waiting])
     running = [future for key, future in open_ones.items() if key in begun]
     if wait:
         for future in running:
             future.wait()
-    client.cancel([f.wrapped_future for f in open_ones.values() if not f.wrapped_future.done()])
 
 
 def flush_workers(link: Link) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import distributed
 from prefect import Task
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
+from prefect.states import Cancelled
 
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
 from prefect_platform.dask_cluster.loss import explain
 from prefect_platform.dask_cluster.worker_side import Kept
-from prefect_platform.errors import ClusterUnavailable, WorkerLost
+from prefect_platform.errors import ClusterUnavailable
 
 _contexts = Kept()
 _tasks = Kept()
@@ -37,9 +39,20 @@ def run(context: str, task: str, payload: bytes, states: tuple[State[Any], ...])
     }
     gate = Gate(worker, str(submitted["key"]), this)
     with run_context.entered(submitted["own"]):
-        if this.isasync:
-            return asyncio.run(_run_async(run_context, gate, arguments))
-        return prefect_private.run_sync(gate.before, gate.after, **arguments)
+        try:
+            if this.isasync:
+                return asyncio.run(_run_async(run_context, gate, arguments))
+            return prefect_private.run_sync(gate.before, gate.after, **arguments)
+        except prefect_private.Refused as refused:
+            return _not_run(submitted["task_run"], gate, str(refused))
+
+
+def _not_run(task_run: TaskRun, gate: Gate, why: str) -> State[Any]:
+    """Where the flow has ended, that is what Prefect is told; the worker that has it says all else."""
+    state: State[Any] = Cancelled(message=why)
+    if gate.refused == "ended":
+        prefect_private.settle(task_run, state, FlowRunContext.get())
+    return state
 
 
 async def _run_async(
@@ -64,6 +77,7 @@ class Gate:
         self._key = key
         self._task = task
         self._holder = uuid.uuid4().hex
+        self.refused = ""
 
     def before(self, engine: Any) -> None:
         """Leave to execute.
@@ -71,6 +85,7 @@ class Gate:
         Raises:
             WorkerLost: an earlier execution was lost with its worker. It counts as a failure of the task, so
                 that the task's retries, delays and conditions decide what follows.
+            Refused: the flow has ended, or another worker has the execution.
         """
         answer = dask_private.call_from_worker(
             self._worker,
@@ -82,15 +97,8 @@ class Gate:
         if "lost" in answer:
             engine.retries = answer["executions"] - 1
             raise explain(self._task.name, answer)
-        engine.retries = self._task.retries
-        raise WorkerLost(
-            f"Task {self._task.name!r} does not run here: "
-            + (
-                "the flow has ended."
-                if answer["ended"]
-                else f"it runs on worker {answer['held_by']['address']}, which took it over."
-            )
-        )
+        self.refused = "ended" if answer["ended"] else "held elsewhere"
+        raise prefect_private.Refused(f"Task {self._task.name!r} does not run here: {self.refused}.")
 
     def after(self, result: Any) -> None:
         """That the result can leave this worker.

@@ -13,6 +13,7 @@ import distributed
 from distributed.scheduler import KilledWorker
 from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectWrappedFuture
 from prefect.states import Crashed, Pending
 
@@ -32,10 +33,17 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
     the scheduler is gone, or no worker comes back; that ends the flow run as Crashed.
     """
 
-    def __init__(self, task_run: TaskRun, wrapped_future: distributed.Future[Any], workers: Workers) -> None:
+    def __init__(
+        self,
+        task_run: TaskRun,
+        flow_run: FlowRunContext | None,
+        wrapped_future: distributed.Future[Any],
+        workers: Workers,
+    ) -> None:
         super().__init__(task_run.id, wrapped_future)
         self._workers = workers
         self._task_run: TaskRun | None = task_run
+        self._flow_run = flow_run
         self._lock = threading.Lock()
 
     def is_on(self, client: distributed.Client) -> bool:
@@ -124,7 +132,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
 
     def _settle(self, state: State[R]) -> State[R]:
         if self._task_run is not None:
-            prefect_private.settle(self._task_run, state)
+            prefect_private.settle(self._task_run, state, self._flow_run)
         return state
 
     def _link(self, state: State[R]) -> None:

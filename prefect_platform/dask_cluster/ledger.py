@@ -76,7 +76,7 @@ class Ledger(SchedulerPlugin):
 
     def begin(self, key: str, holder: str, worker: str) -> dict[str, Any]:
         """Ask for one execution. `granted`, or what became of the execution that went before."""
-        if key in self._ended:
+        if key in self._ended or key not in self._scheduler.tasks:  # nobody waits for it any more
             return {"granted": False, "ended": True}
         begun = self._begun.get(key)
         if begun is None or begun.holder == holder:

@@ -27,6 +27,7 @@ from prefect.context import (
     TaskRunContext,
 )
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort
 from prefect.logging.configuration import ensure_logging_setup
 from prefect.logging.handlers import APILogWorker
 from prefect.task_engine import AsyncTaskRunEngine, SyncTaskRunEngine, _create_task_run_locally
@@ -54,25 +55,38 @@ def new_task_run(
     )
 
 
-def announce(task_run: TaskRun, before: State[Any] | None, after: State[Any]) -> Any:
-    """Tell Prefect that a task run came into a state. The event is not of the task that we may be in."""
-    token = TaskRunContext.__var__.set(None)  # type: ignore[arg-type]  # `get` takes this for none at all
-    try:
+def announce(
+    task_run: TaskRun, before: State[Any] | None, after: State[Any], flow_run: FlowRunContext | None
+) -> Any:
+    """Tell Prefect that a task run came into a state.
+
+    Prefect takes the flow run from the context in which the event is sent, so that is set: a task runner ends
+    after the context of its flow, and a result may be asked for in any thread.
+    """
+    with _set(FlowRunContext, flow_run), _set(TaskRunContext, None):
         return emit_task_run_state_change_event(
             task_run=task_run, initial_state=before, validated_state=after
         )
+
+
+@contextmanager
+def _set(kind: Any, value: Any) -> Iterator[None]:
+    """`kind.get()` is `value`; None stands for none at all."""
+    token = kind.__var__.set(value)
+    try:
+        yield
     finally:
-        TaskRunContext.__var__.reset(token)
+        kind.__var__.reset(token)
 
 
-def settle(task_run: TaskRun, state: State[Any]) -> None:
+def settle(task_run: TaskRun, state: State[Any], flow_run: FlowRunContext | None) -> None:
     """Bring a task run into a final state that no engine could report, and tell Prefect."""
     before, task_run.state = task_run.state, state
     state.state_details.task_run_id = task_run.id
     state.state_details.flow_run_id = task_run.flow_run_id
     task_run.state_id, task_run.state_type, task_run.state_name = state.id, state.type, state.name
     task_run.end_time = cast("Any", state.timestamp)
-    announce(task_run, before, state)
+    announce(task_run, before, state, flow_run)
 
 
 def result_of(state: State[Any], raise_on_failure: bool) -> Any:
@@ -231,6 +245,10 @@ def _rebuild_models() -> None:
     types: dict[str, Any] = {"Flow": Flow, "Task": Task, "ResultRecordMetadata": ResultRecordMetadata}
     FlowRunContext.model_rebuild(_types_namespace=types)
     TaskRunContext.model_rebuild(_types_namespace=types)
+
+
+class Refused(Abort):
+    """A task run that may not be executed here. The engine passes this on and reports no state for it."""
 
 
 Before = Callable[[Any], None]

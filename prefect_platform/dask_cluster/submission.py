@@ -46,11 +46,13 @@ class Submissions:
         task_run = prefect_private.new_task_run(task, parameters, wait_for, dependencies)
         key = f"{task.name}-{task_run.id}"
         payload, upstream = self._payload(task, task_run, key, parameters, wait_for)
-        prefect_private.announce(task_run, None, task_run.state)  # type: ignore[arg-type]  # it is Pending
+        flow_run, pending = FlowRunContext.get(), task_run.state
+        assert pending is not None  # a new task run is Pending
+        prefect_private.announce(task_run, None, pending, flow_run)
         future = self._client.submit(
             execute, context, known, payload, *upstream, key=key, pure=False, retries=0
         )
-        return PlatformFuture(task_run, future, self._workers)
+        return PlatformFuture(task_run, flow_run, future, self._workers)
 
     def mapping(self, task: Task[Any, Any] | None) -> None:
         """Within one `map` a task is pickled once; between submissions what it uses may change."""

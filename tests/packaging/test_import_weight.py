@@ -41,6 +41,7 @@ def loaded_by(statement: str) -> set[str]:
         "import prefect_platform.wire.launch",
         "import prefect_platform.client.settings",
         "import prefect_platform.errors, prefect_platform.names",
+        "import prefect_platform.dask_cluster, prefect_platform.dask_cluster.worker_side",
     ],
 )
 def test_the_light_parts_load_the_standard_library_alone(statement: str) -> None:
@@ -55,6 +56,13 @@ def test_the_client_side_loads_no_framework(module: str) -> None:
 def test_up_loads_next_to_nothing_before_it_starts_the_server() -> None:
     loaded = loaded_by("import prefect_platform.cli.up, prefect_platform.cli.embedded.supervisor")
     assert not loaded & (HEAVY | LIGHT_TOO - {"click"})
+
+
+def test_a_dask_scheduler_and_its_workers_do_not_load_prefect() -> None:
+    """What unpickles there before the first Prefect task."""
+    assert "prefect" not in loaded_by(
+        "import prefect_platform.dask_cluster.ledger, prefect_platform.dask_cluster.worker_plugin"
+    )
 
 
 def test_the_server_does_not_load_prefect() -> None:
