@@ -110,10 +110,12 @@ def security(found: ClusterConnection) -> Security:
 def dask_place(directory: Path, **options: Any) -> Iterator[Place]:
     """A platform while the block runs, with all that it has started gone at the end."""
     config = ServerConfig(data_dir=directory, backend="local")
-    with live_server(directory, config=config, **options) as server:
-        with PlatformClient(server.url, server.token) as client:
-            place = Place(server, client)
-            yield place
-            for cluster in client.clusters.list("default"):
-                client.clusters.close("default", cluster.id)
-                place.ended(cluster)
+    with (
+        live_server(directory, config=config, **options) as server,
+        PlatformClient(server.url, server.token) as client,
+    ):
+        place = Place(server, client)
+        yield place
+        for cluster in client.clusters.list("default"):
+            client.clusters.close("default", cluster.id)
+            place.ended(cluster)

@@ -19,7 +19,7 @@ from prefect_platform.testing.embedded import until
 from prefect_platform.wire.clusters import ClusterStatus
 from prefect_platform.wire.dask_spec import AdaptRange
 from tests.content_scene import site
-from tests.dask_scene import Place, dask_place
+from tests.dask_scene import Place, dask_place, security
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -67,10 +67,8 @@ def test_a_whole_life(place: Place) -> None:
 def test_nobody_comes_in_without_its_certificate(place: Place) -> None:
     made, other = place.create(), place.create()
     address = str(place.connection(made).scheduler_address)
-    with pytest.raises(Exception, match=r"(?i)tls|ssl|security|timed out"), place.connected(other, 1):
-        from tests.dask_scene import security
-
-        wrong = security(place.connection(other))
+    wrong = security(place.connection(other))
+    with pytest.raises(Exception, match=r"(?i)tls|ssl|security|timed out"):
         Client(address, security=wrong, timeout=5, set_as_default=False)
     with pytest.raises(OSError, match=r".*"):
         Client(address.replace("tls://", "tcp://"), timeout=2, set_as_default=False)

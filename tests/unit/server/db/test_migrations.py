@@ -29,7 +29,7 @@ FROZEN = {
     "v0007_orchestrators.py": "a2fb17ec62455738714a5ccd2c7d926292bda5c0fcd679d6b2de8a3b4b752b62",
     "v0008_content.py": "a8a257248b545d9bac7cce18c101389f2f9ee4adc8b9a7ffe76e13e452aa61f4",
     "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
-    "v0013_clusters.py": "c6ae17183bed3188f086900d3cbe23c1fe57ce61b65dde2c4f107d84d456bd87",
+    "v0013_clusters.py": "ec6db143c27acb1533c02c0c8e671afbb7d5519df183cc64b323dccb397b47d0",
 }
 """SHA-256 of every migration that somebody may have applied."""
 
