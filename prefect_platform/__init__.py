@@ -14,6 +14,7 @@ from prefect_platform._version import __version__
 if TYPE_CHECKING:
     from prefect_platform.client.settings import connect
     from prefect_platform.client.sizes import describe_sizes
+    from prefect_platform.dask_cluster.cluster import PlatformCluster
     from prefect_platform.flows.register import register
     from prefect_platform.flows.registration import Registration, Run
     from prefect_platform.flows.run_config import KubernetesRun
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KubernetesRun",
+    "PlatformCluster",
     "Registration",
     "Run",
     "WebhookStorage",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "KubernetesRun": "flows.run_config",
+    "PlatformCluster": "dask_cluster.cluster",
     "Registration": "flows.registration",
     "Run": "flows.registration",
     "WebhookStorage": "flows.storage",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Scheduler, SchedulerPlugin
 from distributed.deploy.adaptive_core import AdaptiveCore
 
+from prefect_platform.dask_cluster.member import group_of
 from prefect_platform.errors import PlatformError
 from prefect_platform.wire.clusters import MOST_WAIT_SECONDS, SchedulerOrders, SchedulerReport
 from prefect_platform.wire.dask_spec import AdaptRange
@@ -30,12 +31,6 @@ ADAPT_SECONDS = 1.0
 """How often the number of workers is thought of while it adapts."""
 TTL = "worker-ttl"
 """What stands in the reason of a worker that was not heard of for too long."""
-
-
-def group_of(name: object) -> str:
-    """The worker that a process belongs to: `dask-worker-3` has the processes `dask-worker-3`,
-    `dask-worker-3.1` and so on."""
-    return str(name).partition(".")[0]
 
 
 class Steward:

@@ -255,7 +255,7 @@ async def test_it_ends_when_nobody_renews_its_lease(database_url: str, tmp_path:
         await keeper.round()
         found = await show(stage, made)
         assert (found.status, found.reason) == (
-            ClusterStatus.STOPPED,
+            ClusterStatus.STOPPING,
             "Whoever made it was not heard of for 60 s.",
         )
         assert (await show(stage, stays)).status is ClusterStatus.QUEUED, "without a lease it stays"
@@ -282,7 +282,7 @@ async def test_neither_a_machine_that_slept_nor_a_platform_that_was_away_ends_a_
         )
         await clock.advance(61)
         await another.round()
-        assert (await show(stage, made)).status is ClusterStatus.STOPPED
+        assert (await show(stage, made)).status is ClusterStatus.STOPPING
 
 
 async def test_a_worker_that_is_lost_is_replaced_and_told_of(stage: Scene) -> None:
