@@ -12,7 +12,11 @@ from prefect_platform.dask_cluster import member as members
 from prefect_platform.dask_cluster import worker
 from prefect_platform.dask_cluster.member import Member, group_of
 
-CUDA = "class CUDAWorker:\n    def __init__(self, address, **settings):\n        self.told = {'address': address} | settings\n"
+CUDA = """
+class CUDAWorker:
+    def __init__(self, address, **settings):
+        self.told = {"address": address} | settings
+"""
 ADDRESS = "tls://127.0.0.1:1"
 
 
@@ -32,6 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]
         monkeypatch.setattr(
             f"distributed.{kind}", lambda address, kind=kind, **settings: found.append((kind, settings))
         )
+    monkeypatch.delitem(sys.modules, "dask_cuda", raising=False)
     monkeypatch.setattr(members, "security", lambda _: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
     return found
@@ -42,7 +47,6 @@ def test_with_dask_cuda_its_worker_has_a_process_for_each_gpu(
 ) -> None:
     (tmp_path / "dask_cuda.py").write_text(CUDA)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "dask_cuda", raising=False)
     [one] = worker._processes(member(tmp_path), ADDRESS)
     assert (one.told["address"], one.told["name"], one.told["nthreads"]) == (ADDRESS, "dask-worker-3", 4)
     assert one.told["memory_limit"] == 4 << 30, "of each process"
