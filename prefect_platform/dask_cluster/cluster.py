@@ -191,6 +191,7 @@ class PlatformCluster(_Base):  # type: ignore[misc]
         """Make or find it, and wait for its scheduler. Not in an event loop."""
         found = self._opening.found()
         self.name, self._seen = found.name, found
+        self._adaptive = None if found.adapt is None else Adapting(self, found.adapt)
         if self.shutdown_on_close:
             self._finalizer = weakref.finalize(
                 self, _close_at_exit, self._client, self._client.project, found.id, os.getpid()
@@ -262,10 +263,6 @@ class PlatformCluster(_Base):  # type: ignore[misc]
 
     def _told(self, found: Cluster) -> None:
         self._seen = found
-        if found.adapt is None:
-            self._adaptive = None
-        elif self._adaptive is None or self._adaptive.bounds != found.adapt:
-            self._adaptive = Adapting(self, found.adapt)
         for sentence in self._news.of(found):
             self._log(sentence)
         if found.status in OVER:
@@ -379,9 +376,9 @@ class PlatformCluster(_Base):  # type: ignore[misc]
         def change() -> None:
             self._told_by_us(self._client.clusters.adapt(self._client.project, self._id, bounds))
 
-        self._adaptive = Adapting(self, bounds)
-        self._adaptive.asked = self._ask(change)
-        return self._adaptive
+        self._adaptive = adapting = Adapting(self, bounds)
+        adapting.asked = self._ask(change)
+        return adapting
 
     def _stop_adapting(self) -> Any:
         def change() -> None:

@@ -38,7 +38,7 @@ class Steward:
 
     def __init__(self, scheduler: Scheduler, client: PlatformClient, workload_id: str) -> None:
         self._scheduler, self._client, self._workload_id = scheduler, client, workload_id
-        self._changed = asyncio.Event()
+        self._changed, self._came = asyncio.Event(), asyncio.Event()
         self._known: int | None = None
         self._wanted: int | None = None
         """Workers that are wanted, as the platform last said, or as the adaptive rule has told it."""
@@ -52,6 +52,7 @@ class Steward:
         if lost is not None:
             self._lost.append(lost)
         self._changed.set()
+        self._came.set()
 
     @property
     def workers(self) -> set[str]:
@@ -64,6 +65,7 @@ class Steward:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._report())
+            group.create_task(self._trim())
             group.create_task(self._adapt())
 
     async def tell_idle(self) -> None:
@@ -92,6 +94,14 @@ class Steward:
             if await self._told(lost=lost) is None:
                 self._lost = [*lost, *self._lost]
                 self._changed.set()
+
+    async def _trim(self) -> None:
+        """Let go who comes after fewer were wanted."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            if self._wanted is not None:
+                await self._retire(len(self.workers) - self._wanted)
 
     async def _told(
         self, *, wait: float = 0.0, known: int | None = None, lost: Iterable[str] = ()
