@@ -14,6 +14,7 @@ from prefect_platform._version import __version__
 if TYPE_CHECKING:
     from prefect_platform.client.settings import connect
     from prefect_platform.client.sizes import describe_sizes
+    from prefect_platform.dask_cluster.cluster import PlatformCluster
     from prefect_platform.dask_cluster.task_runner import PlatformTaskRunner
     from prefect_platform.flows.dask import DaskCluster
     from prefect_platform.flows.register import register
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DaskCluster",
     "KubernetesRun",
+    "PlatformCluster",
     "PlatformTaskRunner",
     "Registration",
     "Run",
@@ -37,6 +39,7 @@ __all__ = [
 _HOMES = {
     "DaskCluster": "flows.dask",
     "KubernetesRun": "flows.run_config",
+    "PlatformCluster": "dask_cluster.cluster",
     "PlatformTaskRunner": "dask_cluster.task_runner",
     "Registration": "flows.registration",
     "Run": "flows.registration",

@@ -45,6 +45,10 @@ class Clusters:
         body = AdaptRequest(adapt=bounds)
         return self._transport.call("POST", f"{_path(project, cluster)}/adapt", Cluster, body=body)
 
+    def renew(self, project: str, cluster: str, *, retries: Retries | None = None) -> Cluster:
+        """Whoever made it is there. No-op for one without a lease."""
+        return self._transport.call("PUT", f"{_path(project, cluster)}/lease", Cluster, retries=retries)
+
     def close(self, project: str, cluster: str, *, retries: Retries | None = None) -> Cluster:
         """End it. No-op for one that ends already."""
         return self._transport.call("DELETE", _path(project, cluster), Cluster, retries=retries)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from prefect_platform.client.settings import connect
 from prefect_platform.errors import Conflict, Unavailable
-from prefect_platform.wire.clusters import MOST_WAIT_SECONDS, ClusterConnection, ClusterStatus
+from prefect_platform.wire.clusters import MOST_WAIT_SECONDS, ClusterConnection, ClusterStatus, worker_source
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
 
 HOST = "127.0.0.1"
+_WORKER = re.compile(re.escape(worker_source(0))[:-1] + r"\d+")
 ENDED = frozenset({ClusterStatus.STOPPING, ClusterStatus.STOPPED, ClusterStatus.FAILED})
+
+
+def group_of(name: object) -> str:
+    """The worker that a process belongs to: `dask-worker-3` has the processes `dask-worker-3`,
+    `dask-worker-3.1` and so on, and those of dask-cuda are `dask-worker-3-0`, `dask-worker-3-1`."""
+    found = _WORKER.match(str(name))
+    return found[0] if found else str(name)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Scheduler, SchedulerPlugin
 from distributed.deploy.adaptive_core import AdaptiveCore
 
+from prefect_platform.dask_cluster.member import group_of
 from prefect_platform.errors import PlatformError
 from prefect_platform.wire.clusters import MOST_WAIT_SECONDS, SchedulerOrders, SchedulerReport
 from prefect_platform.wire.dask_spec import AdaptRange
@@ -32,18 +33,12 @@ TTL = "worker-ttl"
 """What stands in the reason of a worker that was not heard of for too long."""
 
 
-def group_of(name: object) -> str:
-    """The worker that a process belongs to: `dask-worker-3` has the processes `dask-worker-3`,
-    `dask-worker-3.1` and so on."""
-    return str(name).partition(".")[0]
-
-
 class Steward:
     """Serves one scheduler."""
 
     def __init__(self, scheduler: Scheduler, client: PlatformClient, workload_id: str) -> None:
         self._scheduler, self._client, self._workload_id = scheduler, client, workload_id
-        self._changed = asyncio.Event()
+        self._changed, self._came = asyncio.Event(), asyncio.Event()
         self._known: int | None = None
         self._wanted: int | None = None
         """Workers that are wanted, as the platform last said, or as the adaptive rule has told it."""
@@ -57,6 +52,7 @@ class Steward:
         if lost is not None:
             self._lost.append(lost)
         self._changed.set()
+        self._came.set()
 
     @property
     def workers(self) -> set[str]:
@@ -69,6 +65,7 @@ class Steward:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._report())
+            group.create_task(self._trim())
             group.create_task(self._adapt())
 
     async def tell_idle(self) -> None:
@@ -97,6 +94,14 @@ class Steward:
             if await self._told(lost=lost) is None:
                 self._lost = [*lost, *self._lost]
                 self._changed.set()
+
+    async def _trim(self) -> None:
+        """Let go who comes after fewer were wanted."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            if self._wanted is not None:
+                await self._retire(len(self.workers) - self._wanted)
 
     async def _told(
         self, *, wait: float = 0.0, known: int | None = None, lost: Iterable[str] = ()

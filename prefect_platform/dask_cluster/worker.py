@@ -6,6 +6,7 @@ Prefect is imported by the first Prefect task, and not before: collections need 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import signal
 import sys
@@ -40,7 +41,7 @@ async def run(member: Member, address: Future[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     found = await asyncio.wrap_future(address)
-    processes = [_process(member, found, number) for number in range(member.processes)]
+    processes = _processes(member, found)
     await asyncio.gather(*processes)
     stopped, ended = asyncio.create_task(stop.wait()), asyncio.create_task(_finished(processes))
     await asyncio.wait({stopped, ended}, return_when="FIRST_COMPLETED")
@@ -53,12 +54,27 @@ async def _finished(processes: Sequence[Worker | Nanny]) -> None:
         await one.finished()  # type: ignore[no-untyped-call]  # of a Nanny alone
 
 
-def _process(member: Member, address: str, number: int) -> Worker | Nanny:
-    """One process. A single one is this one; several are watched by a nanny each."""
+def _processes(member: Member, address: str) -> Sequence[Any]:
+    """Its processes. With one for each GPU they are dask-cuda's, where that is installed: it also spills
+    from the memory of a GPU. A single process is this one; several are watched by a nanny each."""
     from distributed import Nanny, Worker
 
-    settings: dict[str, Any] = {
-        "name": f"{member.name}.{number}" if number else member.name,
+    settings = _settings(member)
+    if member.gpus and member.gpus == member.processes and (cuda := _cuda_worker()) is not None:
+        return [cuda(address, **settings)]
+    if member.processes == 1:
+        return [Worker(address, **settings)]
+    names = [f"{member.name}.{number}" if number else member.name for number in range(member.processes)]
+    return [
+        Nanny(address, **settings | {"name": name}, env=_devices(member, number))
+        for number, name in enumerate(names)
+    ]
+
+
+def _settings(member: Member) -> dict[str, Any]:
+    """What Dask's own worker and dask-cuda's are both told; `memory_limit` is of each process."""
+    return {
+        "name": member.name,
         "nthreads": member.threads,
         "memory_limit": member.memory_bytes // member.processes,
         "security": members.security(member),
@@ -66,9 +82,15 @@ def _process(member: Member, address: str, number: int) -> Worker | Nanny:
         "local_directory": str(member.directory),
         "death_timeout": PATIENCE_SECONDS,
     }
-    if member.processes == 1:
-        return Worker(address, **settings)
-    return Nanny(address, **settings, env=_devices(member, number))
+
+
+def _cuda_worker() -> Any:
+    """dask-cuda's worker, which is one process for each GPU that is visible; None where it is missing."""
+    if importlib.util.find_spec("dask_cuda") is None:
+        return None
+    from dask_cuda import CUDAWorker
+
+    return CUDAWorker
 
 
 def _devices(member: Member, number: int) -> dict[str, str]:

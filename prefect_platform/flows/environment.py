@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,21 +15,13 @@ from prefect_platform.distributions import Distribution, scan
 from prefect_platform.errors import RegistrationError, foreign
 from prefect_platform.flows.installed import Installed, repositories, told
 from prefect_platform.flows.requirements import check_requirements
+from prefect_platform.flows.variables import check_variables, secret_notes
 from prefect_platform.flows.wheels import Wheels, nowhere_else, wheels
 from prefect_platform.wire.base import storable
 from prefect_platform.wire.environments import EnvironmentSpec, GitRepository
-from prefect_platform.wire.variables import MAX_VARIABLE, reserved
 
 MAX_SCRIPT = 64 << 10
 ARGUMENTS = ("env", "packages", "requirements", "start_script", "strict", "working_directory")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_SECRET_NAME = re.compile(
-    r"(?i)(^|_)(KEY|TOKEN|SECRET|PASSW(OR)?D|PWD|CREDENTIALS?|APIKEY)(_|$)|PASSWORD|_KEY$"
-)
-_SECRET_VALUE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30}|xox[abp]-|sk-[A-Za-z0-9_-]{20}|-----BEGIN|eyJ[A-Za-z0-9_-]{20,}\."
-    r"|://[^/\s:@]+:[^/\s:@]+@"
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ def check_environment(given: Mapping[str, Any]) -> EnvironmentOptions:
     Raises:
         RegistrationError: one of them is wrong; the message names it and gives an example.
     """
-    variables = _variables(given.get("env"))
+    variables = check_variables(given.get("env"))
     required = check_requirements(given.get("packages"), given.get("requirements"))
     return EnvironmentOptions(
         variables=variables,
@@ -59,7 +50,7 @@ def check_environment(given: Mapping[str, Any]) -> EnvironmentOptions:
         start_script=_script(given.get("start_script")),
         working_directory=_directory(given.get("working_directory")),
         strict=_strict(given.get("strict")),
-        notes=(*_secret_notes(variables), *required.notes),
+        notes=(*secret_notes(variables), *required.notes),
     )
 
 
@@ -107,47 +98,6 @@ def _home(flow: Flow[..., Any]) -> Path:
     """The folder of the flow's file; in a notebook, where the kernel works."""
     file = Path(inspect.unwrap(flow.fn).__code__.co_filename)
     return file.resolve().parent if file.is_file() else Path.cwd()
-
-
-def _variables(env: Any) -> dict[str, str]:
-    if env is None:
-        return {}
-    if not isinstance(env, Mapping):
-        raise RegistrationError(
-            f"env is {type(env).__name__}: expected a dict such as env={{'REGION': 'eu'}}."
-        )
-    for name, value in env.items():
-        _check_variable(name, value)
-    return dict(env)
-
-
-def _check_variable(name: Any, value: Any) -> None:
-    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-        raise RegistrationError(
-            f"env: {foreign(repr(name))} is no name of a variable: letters, digits and _, as in "
-            "env={'REGION': 'eu'}."
-        )
-    if (why := reserved(name)) is not None:
-        raise RegistrationError(f"env: {name} cannot be set: {why}.")
-    # The value is not repeated: it may be one that nobody should see.
-    if not isinstance(value, str):
-        raise RegistrationError(
-            f"env: the value of {name} is {type(value).__name__}: expected text, as in "
-            "env={'REGION': 'eu'}."
-        )
-    if len(value) > MAX_VARIABLE or not storable(value):
-        raise RegistrationError(
-            f"env: the value of {name} is longer than {MAX_VARIABLE} characters, or no Unicode text."
-        )
-
-
-def _secret_notes(variables: Mapping[str, str]) -> list[str]:
-    return [
-        f"env: {name} looks like a secret, and whoever sees this flow can read it. Keep it as a secret and "
-        f"attach it with secrets=['<name>={name}'] instead."
-        for name, value in variables.items()
-        if value and (_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
-    ]
 
 
 def _script(script: Any) -> str | None:

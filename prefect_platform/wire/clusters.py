@@ -15,6 +15,7 @@ from prefect_platform.wire.base import Answer, Identifier, Label, Name, Request,
 from prefect_platform.wire.dask_spec import MOST_WORKERS, AdaptRange, DaskSpec
 from prefect_platform.wire.environments import EnvironmentSpec
 from prefect_platform.wire.flows import PythonInfo
+from prefect_platform.wire.promises import Promise
 
 SCHEDULER_SOURCE = "dask-scheduler"
 """Log source of a scheduler."""
@@ -63,6 +64,8 @@ class ClusterCreate(Request):
     python: PythonInfo
     """Interpreter of scheduler and workers."""
     environment: EnvironmentSpec | None = None
+    lease_seconds: float | None = Field(default=None, ge=10, le=86400)
+    """It ends when nobody has renewed its lease for so long: whoever made it has gone. Without, it stays."""
 
 
 class ScaleRequest(Request):
@@ -100,6 +103,8 @@ class ClusterMember(Answer):
     memory_bytes: int
     size: str | None
     gpus: list[str] = []
+    promises: list[Promise] = []
+    """What its launcher found, as of a run."""
     created_at: When
     ended_at: When | None
 
@@ -132,6 +137,8 @@ class Cluster(Answer):
     """Where its Dask dashboard is, for who is signed in there; only while it runs."""
     workers_ready: int
     """Workers that the scheduler knows, when it last told."""
+    lease_seconds: float | None = None
+    """For how long it stays without whoever made it; None: until it is closed."""
     price_per_hour: float | None
     """Of all its members as they are now; None where a size has no price."""
     members: list[ClusterMember]

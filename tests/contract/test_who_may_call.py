@@ -52,6 +52,7 @@ GET    /projects/{project}/clusters/{cluster}            UC
 DELETE /projects/{project}/clusters/{cluster}            UC
 POST   /projects/{project}/clusters/{cluster}/scale      UC
 POST   /projects/{project}/clusters/{cluster}/adapt      UC
+PUT    /projects/{project}/clusters/{cluster}/lease      UC
 POST   /projects/{project}/clusters/{cluster}/open       U
 GET    /projects/{project}/clusters/{cluster}/report     UC
 GET    /projects/{project}/clusters/{cluster}/connection  UC

@@ -136,3 +136,21 @@ def test_secrets_and_packages(platform: Embedded, tmp_path: Path, monkeypatch: p
     kept = promises(client, first) | promises(client, second)
     assert all(kept.values()), kept
     assert len(client.secrets.uses("default", "report-key")) == 2
+
+
+def test_interactive_cluster(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(EXAMPLES / "06-interactive-cluster", tmp_path / "nb")
+    notebook = execute(platform, folder, "interactive_cluster.ipynb", monkeypatch)
+    text = printed(notebook)
+    assert re.search(r"^EWR +\d\d,\d{3} flights, \d+\.\d\d minutes late$", text, re.MULTILINE)
+    assert "16 parts of JFK were read" in text
+    assert text.endswith("closed\n")
+    shown = str(notebook.cells[2].outputs)
+    assert "/status" in shown or "flights" in shown
+    [found] = platform.client().clusters.list("default", ended=True)
+    assert (found.name, found.status.value, found.reason, found.events) == (
+        "flights",
+        "stopped",
+        "It was closed.",
+        [],
+    )

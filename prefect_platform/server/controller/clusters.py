@@ -25,6 +25,7 @@ from prefect_platform.server.services import (
     ends,
     workloads,
 )
+from prefect_platform.server.services.cluster_leases import Leases
 from prefect_platform.server.services.cluster_moves import Facts, Moves
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.runs import Status, Target
@@ -42,11 +43,13 @@ class ClusterKeeper:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._leases = Leases(parts.clock)
 
     async def round(self) -> None:
         """Do what is due for each. What fails for one is tried again in the next round."""
         async with self._parts.database.reader() as session:
             ids = (await session.scalars(select(ClusterRow.id).where(ClusterRow.ended_at.is_(None)))).all()
+        self._leases.keep(ids)
         for cluster_id in ids:
             try:
                 await self._move_on(cluster_id)
@@ -81,6 +84,7 @@ class ClusterKeeper:
             owner_open=await cluster_rows.owner_open(session, row),
             now=self._parts.clock.now(),
             draining=self._parts.machine.draining,
+            abandoned=self._leases.over(row),
         )
 
     async def _do(self, session: AsyncSession, row: ClusterRow, moves: Moves) -> None:

@@ -69,6 +69,12 @@ async def adapt(request: Request, caller: Owner, project: str, cluster: str, bod
     return await clusters.adapt(parts_of(request), caller, project, cluster, body)
 
 
+@router.put(f"{ONE}/lease")
+async def renew(request: Request, caller: Owner, project: str, cluster: str) -> Cluster:
+    """Whoever made a cluster is still there: it stays for another `lease_seconds`."""
+    return await clusters.renew(parts_of(request), caller, project, cluster)
+
+
 @router.delete(ONE, status_code=202)
 async def close(request: Request, caller: Owner, project: str, cluster: str) -> Cluster:
     """End a cluster. Its logs stay."""

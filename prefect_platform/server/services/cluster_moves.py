@@ -34,6 +34,8 @@ class Facts:
     """Whether what it belongs to is open; a user's own always is."""
     now: datetime
     draining: bool = False
+    abandoned: bool = False
+    """Whether its lease is over."""
 
 
 @dataclass
@@ -92,19 +94,13 @@ def _first_to_stop(living: Sequence[WorkloadRow]) -> Sequence[WorkloadRow]:
 
 def _end(facts: Facts, moves: Moves) -> tuple[str | None, bool]:
     """Why a cluster that is wanted ends all the same, and whether that is a failure."""
-    row = facts.row
-    spec = DaskSpec.model_validate(row.spec)
-    if not facts.owner_open:
-        return OWNER_ENDED.get(row.owner_kind, "what it belongs to has ended"), False
-    if facts.draining:
-        return "the platform was stopped", False
+    row, over = facts.row, _time_is_over(facts)
+    if over is not None:
+        return over, False
     scheduler = next((one for one in moves.note if one.cluster_number == 0), None)
     if scheduler is not None:
         why = end_reason(scheduler) or "it ended by itself"
         return f"its scheduler was lost: {why}", True
-    lifetime = spec.lifetime_seconds
-    if lifetime is not None and facts.now - row.created_at >= timedelta(seconds=lifetime):
-        return f"its lifetime of {lifetime:g} s is over", False
     if row.failures + len(moves.lost) >= MOST_FAILURES and row.workers_ready == 0:
         last = moves.lost[-1:] and end_reason(moves.lost[-1])
         return (
@@ -112,6 +108,21 @@ def _end(facts: Facts, moves: Moves) -> tuple[str | None, bool]:
             True,
         )
     return None, False
+
+
+def _time_is_over(facts: Facts) -> str | None:
+    """Why a cluster that is well ends."""
+    row = facts.row
+    if not facts.owner_open:
+        return OWNER_ENDED.get(row.owner_kind, "what it belongs to has ended")
+    if facts.draining:
+        return "the platform was stopped"
+    if facts.abandoned:
+        return f"whoever made it was not heard of for {row.lease_seconds:g} s"
+    lifetime = DaskSpec.model_validate(row.spec).lifetime_seconds
+    if lifetime is not None and facts.now - row.created_at >= timedelta(seconds=lifetime):
+        return f"its lifetime of {lifetime:g} s is over"
+    return None
 
 
 def _workers(facts: Facts, living: Sequence[WorkloadRow], moves: Moves) -> None:

@@ -33,6 +33,7 @@ from prefect_platform.wire.clusters import (
     Tls,
 )
 from prefect_platform.wire.dask_spec import AdaptRange, DaskSpec
+from prefect_platform.wire.promises import Promise
 from prefect_platform.wire.runs import Status
 
 
@@ -107,6 +108,7 @@ def _cluster(
         scheduler_address=row.scheduler_address if status is ClusterStatus.RUNNING else None,
         dashboard=dashboard(parts, row),
         workers_ready=row.workers_ready if row.ended_at is None else 0,
+        lease_seconds=row.lease_seconds,
         price_per_hour=_price([one for one in members if cluster_moves.is_open(one)]),
         members=[_member(one, waiting.get(one.id)) for one in members],
         events=[ClusterEvent.model_validate(event) for event in row.events],
@@ -136,6 +138,7 @@ def _member(row: WorkloadRow, waits: str | None) -> ClusterMember:
         memory_bytes=row.memory_bytes,
         size=row.size,
         gpus=row.gpus or [],
+        promises=[Promise.model_validate(one) for one in row.promises or []],
         created_at=row.created_at,
         ended_at=row.ended_at,
     )

@@ -82,6 +82,7 @@ async def _insert(
         spec=spec,
     )
     row.python = request.python.model_dump(mode="json")
+    row.lease_seconds, row.leased_at = request.lease_seconds, row.created_at
     if request.environment is not None:
         await secret_grants.check(session, project, request.environment, None)
         by = replace(caller, user_id=user_id)
@@ -188,6 +189,15 @@ def want(parts: Parts, row: ClusterRow, n_workers: int) -> None:
         row.n_workers, row.scaled_at = n_workers, parts.clock.now()
     row.failures, row.next_worker_at = 0, None
     row.revision += 1
+
+
+async def renew(parts: Parts, caller: Caller, project_name: str, key: str) -> Cluster:
+    """Whoever made it is there. No-op for one without a lease."""
+
+    def change(row: ClusterRow) -> None:
+        row.leased_at = parts.clock.now()
+
+    return await _changed(parts, caller, project_name, key, change)
 
 
 async def close(parts: Parts, caller: Caller, project_name: str, key: str) -> Cluster:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prefect_platform.server.db.tables.base import Base
@@ -59,6 +59,10 @@ class ClusterRow(Base):
     wrapped_key: Mapped[str] = mapped_column(Text)
     private_key: Mapped[str] = mapped_column(Text)
     """Of the certificate, encrypted."""
+    lease_seconds: Mapped[float | None] = mapped_column(Float)
+    """After so long without a renewal it ends; none where it stays."""
+    leased_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the lease was renewed last."""
     report: Mapped[str | None] = mapped_column(String(64))
     """Key of its performance report among the project's results."""
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -40,9 +40,10 @@ def moves(
     *members: WorkloadRow,
     owner_open: bool = True,
     draining: bool = False,
+    abandoned: bool = False,
     now: datetime = NOW,
 ) -> Moves:
-    return cluster_moves.next_moves(Facts(row, members, owner_open, now, draining))
+    return cluster_moves.next_moves(Facts(row, members, owner_open, now, draining, abandoned))
 
 
 def test_nothing_is_due_where_all_is_as_it_is_wanted() -> None:
@@ -92,6 +93,7 @@ def test_before_there_is_a_scheduler_the_newest_go() -> None:
         ({"owner_kind": "attempt"}, {"owner_open": False}, "its run has ended"),
         ({"owner_kind": "jupyter-server"}, {"owner_open": False}, "its Jupyter server was stopped"),
         ({}, {"draining": True}, "the platform was stopped"),
+        ({"lease_seconds": 60.0}, {"abandoned": True}, "whoever made it was not heard of for 60 s"),
         ({"spec": {"lifetime_seconds": 3600}}, {}, "its lifetime of 3600 s is over"),
     ],
 )

@@ -26,6 +26,7 @@ from prefect_platform.server.services import (
     launches,
 )
 from prefect_platform.server.services.callers import Caller
+from prefect_platform.testing.manual_clock import ManualClock
 from prefect_platform.wire.clusters import (
     AdaptRequest,
     Cluster,
@@ -229,6 +230,59 @@ async def test_idle_ends_it_with_the_reason(stage: Scene) -> None:
     await tell(stage, made, idle=True)
     assert (await show(stage, made)).reason == "Nothing was done in it for 5 s."
     assert (await stage.row(ClusterRow, made.id)).target == "stopped"
+
+
+async def leased(stage: Scene, keeper: ClusterKeeper) -> Cluster:
+    request = ClusterCreate(python=PYTHON, lease_seconds=60)
+    made = await clusters.create(stage.parts, stage.user, "default", request)
+    await keeper.round()
+    return made
+
+
+async def test_it_ends_when_nobody_renews_its_lease(database_url: str, tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with scene(database_url, tmp_path, clock=clock) as stage:
+        stage.parts.machine.set(4.0, 8 * GIB)
+        keeper = ClusterKeeper(stage.parts)
+        made, stays = await leased(stage, keeper), await create(stage)
+        await clock.advance(50)
+        await clusters.renew(stage.parts, stage.user, "default", made.id)
+        await keeper.round()
+        await clock.advance(50)
+        await keeper.round()
+        assert (await show(stage, made)).status is ClusterStatus.QUEUED, "it was renewed in time"
+        await clock.advance(11)
+        await keeper.round()
+        found = await show(stage, made)
+        assert (found.status, found.reason) == (
+            ClusterStatus.STOPPING,
+            "Whoever made it was not heard of for 60 s.",
+        )
+        assert (await show(stage, stays)).status is ClusterStatus.QUEUED, "without a lease it stays"
+        with pytest.raises(Conflict, match="has ended or is about to"):
+            await clusters.renew(stage.parts, stage.user, "default", made.id)
+
+
+async def test_neither_a_machine_that_slept_nor_a_platform_that_was_away_ends_a_lease(
+    database_url: str, tmp_path: Path
+) -> None:
+    clock = ManualClock()
+    async with scene(database_url, tmp_path, clock=clock) as stage:
+        stage.parts.machine.set(4.0, 8 * GIB)
+        keeper = ClusterKeeper(stage.parts)
+        made = await leased(stage, keeper)
+        clock.machine_sleeps(3600)
+        await keeper.round()
+        assert (await show(stage, made)).status is ClusterStatus.QUEUED
+        await clock.advance(61)
+        another = ClusterKeeper(stage.parts)
+        await another.round()
+        assert (await show(stage, made)).status is ClusterStatus.QUEUED, (
+            "to a new platform it has just been made"
+        )
+        await clock.advance(61)
+        await another.round()
+        assert (await show(stage, made)).status is ClusterStatus.STOPPING
 
 
 async def test_a_worker_that_is_lost_is_replaced_and_told_of(stage: Scene) -> None:

@@ -28,7 +28,7 @@ FROZEN = {
     "v0008_content.py": "a8a257248b545d9bac7cce18c101389f2f9ee4adc8b9a7ffe76e13e452aa61f4",
     "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
     "v0012_orchestrators_of_attempts.py": "f8a29f3146240595d9a3ccbce0f1530c33d5665f9d178dfed826f7703e1499b8",
-    "v0013_clusters.py": "a08a8eda492b927d87d314701a58e7996393d11838451b8da8ae72c9316fb51d",
+    "v0013_clusters.py": "ebb1372957d0c470794fd7fbaf6cc1ad619bfc0a1beb630e6d2d893e9004b931",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

@@ -47,6 +47,8 @@ def _clusters() -> None:
         sa.Column("key_id", sa.String(length=64), nullable=False),
         sa.Column("wrapped_key", sa.Text(), nullable=False),
         sa.Column("private_key", sa.Text(), nullable=False),
+        sa.Column("lease_seconds", sa.Float(), nullable=True),
+        sa.Column("leased_at", Instant, nullable=True),
         sa.Column("report", sa.String(length=64), nullable=True),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("ready_at", Instant, nullable=True),
