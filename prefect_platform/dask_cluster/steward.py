@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -132,14 +132,10 @@ class Steward:
         await self._retire(len(self.workers) - orders.n_workers)
 
     async def _retire(self, count: int) -> None:
-        """Let so many workers go, those with the least to lose; what they hold is moved first."""
-        if count <= 0:
-            return
-        processes = max(1, math.ceil(len(self._scheduler.workers) / max(1, len(self.workers))))
-        found = self._scheduler.workers_to_close(
-            n=count * processes, key=lambda one: group_of(one.name), attribute="name"
-        )
-        names = {group_of(name) for name in found}
+        """Let so many workers go of those that have nothing to do, with the least to move; that is moved
+        first. One that works is left until it has done: a task that runs on it would be lost, and its run
+        with it."""
+        names = set(self._idle()[: max(0, count)])
         self._leaving |= names
         going = [key for key, one in self._scheduler.workers.items() if group_of(one.name) in names]
         if going:
@@ -147,9 +143,23 @@ class Steward:
             await self._scheduler.retire_workers(workers=going, close_workers=True, remove=True)
             self.note()
 
+    def _idle(self) -> list[str]:
+        """Workers without a task, those with the least data first."""
+        groups: dict[str, list[Any]] = defaultdict(list)
+        for one in self._scheduler.workers.values():
+            groups[group_of(one.name)].append(one)
+        idle = [
+            (sum(one.nbytes for one in ones), name)
+            for name, ones in groups.items()
+            if name not in self._leaving and not any(one.processing or one.long_running for one in ones)
+        ]
+        return [name for _, name in sorted(idle)]
+
     async def _adapt(self) -> None:
         while True:
             await asyncio.sleep(ADAPT_SECONDS)
+            if self._wanted is not None:
+                await self._retire(len(self.workers) - self._wanted)
             if self._adaptive is not None:
                 await self._adaptive.adapt()
 

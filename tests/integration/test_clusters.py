@@ -111,6 +111,28 @@ def test_it_adapts_and_lets_none_go_that_works(place: Place) -> None:
     assert place.show(made).events == []
 
 
+def test_a_worker_that_works_is_not_let_go_before_it_has_done(place: Place, tmp_path: Path) -> None:
+    made = place.create(n_workers=2)
+    with place.connected(made, 2) as client:
+        go = tmp_path / "go"
+
+        def works() -> str:
+            (tmp_path / str(get_worker().name)).touch()
+            while not go.exists():
+                time.sleep(0.05)
+            return str(get_worker().name)
+
+        ones = [client.submit(works, workers=[name], pure=False) for name in sorted(names(client))]
+        until(lambda: len(list(tmp_path.glob("dask-worker-*"))) == 2, 60, "both workers at work")
+        place.client.clusters.scale("default", made.name, 1)
+        until(lambda: place.show(made).n_workers == 1, 30, "the order")
+        go.touch()
+        assert client.gather(ones) == ["dask-worker-1", "dask-worker-2"]
+        until(lambda: len(names(client)) == 1, 60, "one worker to leave")
+    assert place.show(made).events == []
+    assert len(list(tmp_path.glob("dask-worker-*"))) == 2
+
+
 def test_workers_of_several_processes_leave_together(place: Place) -> None:
     made = place.create(n_workers=2, processes=2, threads=1)
     with place.connected(made, 4) as client:

@@ -18,8 +18,8 @@ from prefect_platform.wire.runs import FINAL, Status, Target
 
 MOST_FAILURES = 6
 """Workers in a row that end soon after their start: then the cluster has failed."""
-RETIRE_SECONDS = 60.0
-"""What the scheduler has to retire workers of which there are too many; then the newest are stopped."""
+RETIRE_SECONDS = 3600.0
+"""What workers have to come to the end of their tasks when fewer are wanted; then the newest are stopped."""
 OWNER_ENDED = {"attempt": "its run has ended", "jupyter-server": "its Jupyter server was stopped"}
 
 
