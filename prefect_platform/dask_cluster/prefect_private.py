@@ -107,9 +107,16 @@ def run_context() -> dict[str, Any]:
     return {
         "settings": settings.serialize() if settings else None,
         "flow_run": _without_body(flow_run.serialize(), "flow") if flow_run else None,
+        "storage_block": _storage_block(flow_run) if flow_run else None,
         "deployment_id": deployment,
         "deployment_parameters": prefect_context._deployment_parameters.get(),  # noqa: SLF001
     }
+
+
+def _storage_block(flow_run: FlowRunContext) -> Any:
+    """The id of the block that keeps results. It does not travel with a block, and without it results of a
+    worker would be taken for files of that worker."""
+    return getattr(flow_run.result_store.result_storage, "_block_document_id", None)
 
 
 def _without_body(fields: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -169,7 +176,10 @@ class RunContext:
         _rebuild_models()
         runner = fields["flow"].task_runner.duplicate()
         runner.__enter__()
-        return FlowRunContext(**fields, client=client, task_runner=runner, detached=True)
+        made = FlowRunContext(**fields, client=client, task_runner=runner, detached=True)
+        if self._fields["storage_block"] is not None and made.result_store.result_storage is not None:
+            made.result_store.result_storage._block_document_id = self._fields["storage_block"]  # noqa: SLF001
+        return made
 
     @contextmanager
     def _in_settings(self) -> Iterator[None]:
