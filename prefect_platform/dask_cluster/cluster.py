@@ -338,7 +338,7 @@ class PlatformCluster(_Base):  # type: ignore[misc]
             try:
                 told = cluster_logs.read(self._client, found, scheduler=scheduler, workers=wanted)
             except Forbidden:  # code of a run reads no logs of the platform; those of Dask it can
-                return self.sync(_Base._get_logs, self, cluster, scheduler, workers)  # noqa: SLF001 - its own
+                told = self.sync(_Base._get_logs, self, False, scheduler, workers)  # noqa: SLF001 - its own
             logs.update({name: Log(text) for name, text in told.items()})
             return logs
 
