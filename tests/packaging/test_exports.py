@@ -9,6 +9,7 @@ def test_public_names() -> None:
     assert prefect_platform.__all__ == sorted(prefect_platform.__all__)
     assert set(prefect_platform.__all__) == {
         "KubernetesRun",
+        "PlatformCluster",
         "Registration",
         "Run",
         "WebhookStorage",
