@@ -26,11 +26,10 @@ from distributed.objects import SchedulerInfo
 from distributed.utils import Log, Logs, NoOpAwaitable
 from distributed.versions import get_versions
 
-from prefect_platform.client.api import PlatformClient
-from prefect_platform.client.retries import Retries
 from prefect_platform.client.settings import connect
 from prefect_platform.dask_cluster import cluster_logs, cluster_options, cluster_versions
 from prefect_platform.dask_cluster.cluster_adapting import Adapting
+from prefect_platform.dask_cluster.cluster_ending import close_at_exit, wait_for_end
 from prefect_platform.dask_cluster.cluster_follower import OVER, Follower
 from prefect_platform.dask_cluster.cluster_news import News
 from prefect_platform.dask_cluster.cluster_opening import (
@@ -55,7 +54,6 @@ Answer = TypeVar("Answer")
 START_SECONDS = 300.0
 END_SECONDS = 30.0
 """What `close` waits for the end of scheduler and workers: the performance report is made in that time."""
-AT_EXIT = Retries(attempts=2, patience=3.0)
 
 
 _Base: Any = DaskCluster
@@ -194,7 +192,7 @@ class PlatformCluster(_Base):  # type: ignore[misc]
         self._adaptive = None if found.adapt is None else Adapting(self, found.adapt)
         if self.shutdown_on_close:
             self._finalizer = weakref.finalize(
-                self, _close_at_exit, self._client, self._client.project, found.id, os.getpid()
+                self, close_at_exit, self._client, self._client.project, found.id, os.getpid()
             )
         try:
             self._connection = ready(self._opening, found, self._start_timeout, self._log)
@@ -338,8 +336,7 @@ class PlatformCluster(_Base):  # type: ignore[misc]
             try:
                 told = cluster_logs.read(self._client, found, scheduler=scheduler, workers=wanted)
             except Forbidden:  # code of a run reads no logs of the platform; those of Dask it can
-                own: Logs = self.sync(_Base._get_logs, self, cluster, scheduler, workers)  # noqa: SLF001
-                return own
+                told = self.sync(_Base._get_logs, self, False, scheduler, workers)  # noqa: SLF001 - its own
             logs.update({name: Log(text) for name, text in told.items()})
             return logs
 
@@ -445,7 +442,7 @@ class PlatformCluster(_Base):  # type: ignore[misc]
         try:
             await asyncio.to_thread(self._ask_to_end)
             await self._disconnect()
-            await asyncio.to_thread(self._wait_for_end, deadline)
+            await asyncio.to_thread(wait_for_end, self._client, self._id, deadline)
         finally:
             self.status = Status.closed
 
@@ -462,20 +459,6 @@ class PlatformCluster(_Base):  # type: ignore[misc]
             return
         except PlatformError as error:
             self._log(f"The platform could not be told to end cluster {self.name!r}: {error.message} {LATER}")
-
-    def _wait_for_end(self, deadline: float) -> None:
-        known: int | None = None
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                found = self._client.clusters.connection(
-                    self._client.project, self._id, known=known, wait=min(left, 10.0)
-                )
-            except PlatformError as error:
-                logger.debug("The end of cluster %s was not seen: %s", self.name, error)
-                return
-            if found.status in OVER:
-                return
-            known = found.revision
 
     def _no_more_to_close(self) -> None:
         if self._finalizer is not None:
@@ -506,10 +489,3 @@ class PlatformCluster(_Base):  # type: ignore[misc]
 
 
 LATER = "It ends by itself, when nobody renews its lease."
-
-
-def _close_at_exit(client: PlatformClient, project: str, cluster_id: str, pid: int) -> None:
-    """At the end of the process, or when nobody holds the object any more. Not in a child that was forked."""
-    if os.getpid() == pid:
-        with suppress(PlatformError):  # its lease ends it
-            client.clusters.close(project, cluster_id, retries=AT_EXIT)

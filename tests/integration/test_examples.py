@@ -138,6 +138,25 @@ def test_secrets_and_packages(platform: Embedded, tmp_path: Path, monkeypatch: p
     assert len(client.secrets.uses("default", "report-key")) == 2
 
 
+def test_dask_flights(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(EXAMPLES / "05-dask-flights", tmp_path / "nb")
+    execute(platform, folder, "dask_flights.ipynb", monkeypatch)
+    client = platform.client()
+    run = last_run(client, "dask-flights")
+    assert run.status == Status.SUCCEEDED, run.reason
+    until(lambda: all(one.ended_at for one in client.runs.get(run.id).clusters), 60, "its cluster to end")
+    until(lambda: all(one.sealed_at for one in client.logs.sources(run.id)), 60, "every log to be sealed")
+    text = log_text(client, run)
+    assert "16 carriers, 336776 flights" in text
+    assert "from EWR: 120835, JFK: 111279, LGA: 104662" in text
+    assert "latest of all: F9" in text
+    workers = [one for one in client.logs.sources(run.id) if one.source.startswith("dask-worker-")]
+    said = "".join(client.logs.raw(one.workload_id, one.source).decode() for one in workers)
+    assert len(workers) == 4
+    assert len(re.findall(r"flights, -?[0-9.]+ minutes late on average", said)) == 16
+    assert client.runs.get(run.id).clusters[0].reason == "Its run has ended."
+
+
 def test_interactive_cluster(platform: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(EXAMPLES / "06-interactive-cluster", tmp_path / "nb")
     notebook = execute(platform, folder, "interactive_cluster.ipynb", monkeypatch)

@@ -8,7 +8,10 @@ import prefect_platform
 def test_public_names() -> None:
     assert prefect_platform.__all__ == sorted(prefect_platform.__all__)
     assert set(prefect_platform.__all__) == {
+        "DaskCluster",
         "KubernetesRun",
+        "PlatformCluster",
+        "PlatformTaskRunner",
         "Registration",
         "Run",
         "WebhookStorage",
