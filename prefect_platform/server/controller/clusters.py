@@ -85,6 +85,7 @@ class ClusterKeeper:
             now=self._parts.clock.now(),
             draining=self._parts.machine.draining,
             abandoned=self._leases.over(row),
+            bereft_at=await cluster_owners.bereft_at(session, row),
         )
 
     async def _do(self, session: AsyncSession, row: ClusterRow, moves: Moves) -> None:
@@ -95,8 +96,14 @@ class ClusterKeeper:
                 await cluster_owners.lose(session, self._parts, row)
         for one in moves.stop:
             held = await workloads.locked(session, one.id)
-            if held is not None:
-                workloads.ask_to_stop(held, PLATFORM, row.reason or "fewer workers are wanted")
+            asked = held is not None and workloads.ask_to_stop(
+                held, PLATFORM, row.reason or "fewer workers are wanted"
+            )
+            if asked and held is not None and held.status == Status.QUEUED:
+                # Nothing of it was started, and a thousand may wait: they do not go through the queue.
+                await ends.drop(session, held, PLATFORM, self._parts.clock.now())
+        if moves.stop_owner:
+            await cluster_owners.stop(session, row)
         if moves.add:
             await self._add(session, row, moves.add)
         if moves.over:

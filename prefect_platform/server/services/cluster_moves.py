@@ -20,6 +20,8 @@ MOST_FAILURES = 6
 """Workers in a row that end soon after their start: then the cluster has failed."""
 RETIRE_SECONDS = 3600.0
 """What workers have to come to the end of their tasks when fewer are wanted; then the newest are stopped."""
+NOTICE = timedelta(seconds=15)
+"""What an engine has to see by itself that its cluster is lost."""
 OWNER_ENDED = {"attempt": "its run has ended", "jupyter-server": "its Jupyter server was stopped"}
 
 
@@ -36,6 +38,8 @@ class Facts:
     draining: bool = False
     abandoned: bool = False
     """Whether its lease is over."""
+    bereft_at: datetime | None = None
+    """When the attempt that it belongs to was told that it is lost; none once that ends."""
 
 
 @dataclass
@@ -55,9 +59,11 @@ class Moves:
     """Workers to make."""
     over: bool = False
     """Nothing is left: the cluster has ended."""
+    stop_owner: bool = False
+    """The attempt goes on without its cluster, and can only wait for it."""
 
     def __bool__(self) -> bool:
-        return bool(self.end or self.note or self.stop or self.add or self.over)
+        return bool(self.end or self.note or self.stop or self.add or self.over or self.stop_owner)
 
 
 def is_open(row: WorkloadRow) -> bool:
@@ -76,7 +82,9 @@ def next_moves(facts: Facts) -> Moves:
     moves.lost = [one for one in moves.note if _unwanted_end(row, one)]
     if row.target == Target.STOPPED:
         moves.stop = [one for one in _first_to_stop(living) if one.target == Target.RUNNING]
-        moves.over = not living
+        bereft = facts.bereft_at if facts.owner_open else None
+        moves.over = not living and bereft is None
+        moves.stop_owner = bereft is not None and facts.now - bereft > NOTICE
         return moves
     moves.end, moves.failed = _end(facts, moves)
     if moves.end is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.server.db.tables import ClusterRow, WorkloadRow
@@ -15,17 +17,34 @@ CLUSTER_LOST = "dask-cluster-lost"
 
 
 async def lose(session: AsyncSession, parts: Parts, row: ClusterRow) -> None:
-    """A locked cluster has failed: the attempt that was to have it ends, as crashed, for that reason. One
-    that somebody's code made beside that is that code's own matter."""
+    """A locked cluster has failed: the attempt that was to have it ends, as crashed, for that reason. Its
+    engine sees that itself, and Prefect then hears it from there; `stop` is for one that does not. A cluster
+    that somebody's code made beside its own is that code's matter."""
     if row.owner_kind != ClusterOwner.ATTEMPT or row.python is not None or row.owner_workload_id is None:
         return
     owner = await workloads.locked(session, row.owner_workload_id)
     if owner is None or owner.ended_at is not None:
         return
     reason = row.reason or "It ended by itself."
-    # It is stopped, and not cancelled: nobody asked for this end, and Prefect's automations hear of a crash.
-    owner.target = Target.STOPPED.value
     workloads.note(owner, CLUSTER_LOST, parts.clock.now(), f"Its Dask cluster was lost. {reason}")
+
+
+async def stop(session: AsyncSession, row: ClusterRow) -> None:
+    """The attempt did not end by itself though its cluster was lost. It is ended by force and not cancelled:
+    nobody asked for this end, and Prefect's automations are to hear of a crash."""
+    owner = await workloads.locked(session, str(row.owner_workload_id))
+    if owner is not None and owner.ended_at is None:
+        owner.target, owner.grace_seconds = Target.STOPPED.value, 0.0
+
+
+async def bereft_at(session: AsyncSession, row: ClusterRow) -> datetime | None:
+    """When the attempt that a cluster belongs to was told that it is lost; none if it is to end anyway."""
+    if not row.failed or row.owner_workload_id is None:
+        return None
+    owner = await session.get(WorkloadRow, row.owner_workload_id, populate_existing=True)
+    if owner is None or owner.target == Target.STOPPED:
+        return None
+    return workloads.noted(owner, CLUSTER_LOST)
 
 
 def lost(row: WorkloadRow) -> str | None:

@@ -158,11 +158,6 @@ async def test_a_name_is_taken_until_the_cluster_has_ended(stage: Scene) -> None
         await create(stage, name="mine")
     await clusters.close(stage.parts, stage.user, "default", "mine")
     await keep(stage)
-    assert (await show(stage, first)).status is ClusterStatus.STOPPING
-    for row in await rows(stage, first.id):
-        assert row.target == "stopped"
-        await end(stage, row.id)
-    await keep(stage)
     found = await show(stage, first)
     assert (found.status, found.reason) == (ClusterStatus.STOPPED, "It was closed.")
     await create(stage, name="mine")
@@ -255,7 +250,7 @@ async def test_it_ends_when_nobody_renews_its_lease(database_url: str, tmp_path:
         await keeper.round()
         found = await show(stage, made)
         assert (found.status, found.reason) == (
-            ClusterStatus.STOPPING,
+            ClusterStatus.STOPPED,
             "Whoever made it was not heard of for 60 s.",
         )
         assert (await show(stage, stays)).status is ClusterStatus.QUEUED, "without a lease it stays"
@@ -282,7 +277,7 @@ async def test_neither_a_machine_that_slept_nor_a_platform_that_was_away_ends_a_
         )
         await clock.advance(61)
         await another.round()
-        assert (await show(stage, made)).status is ClusterStatus.STOPPING
+        assert (await show(stage, made)).status is ClusterStatus.STOPPED
 
 
 async def test_a_worker_that_is_lost_is_replaced_and_told_of(stage: Scene) -> None:
@@ -371,12 +366,30 @@ async def test_a_lost_scheduler_ends_the_run_as_crashed_for_that(stage: Scene) -
     cluster = await cluster_of(stage, attempt)
     await end(stage, cluster.members[0].workload_id, exit_code=None, signal=9)
     await keep(stage)
-    row = await stage.row(WorkloadRow, attempt.workload.id)
-    assert (row.target, row.cancel_requested_by) == ("stopped", None), "stopped, not cancelled"
-    await end(stage, attempt.workload.id, exit_code=None, signal=15, receipt="CRASHED")
+    assert not await stage.stop_wanted(attempt.workload.id), "its engine sees that by itself"
+    await end(stage, attempt.workload.id, exit_code=1, receipt="CRASHED")
     found = await attempts.show(stage.parts, stage.agent, attempt.id)
     assert found.status is Status.CRASHED
     assert str(found.reason).startswith("Its Dask cluster was lost. Its scheduler was lost: It was killed by")
+
+
+async def test_one_that_does_not_see_it_is_ended_by_force_and_not_cancelled(stage: Scene) -> None:
+    attempt = await with_dask(stage, n_workers=1)
+    await admission.admit(stage.parts)
+    cluster = await cluster_of(stage, attempt)
+    for one in cluster.members:
+        await end(stage, one.workload_id, exit_code=None, signal=9)
+    await keep(stage)
+    assert (await cluster_of(stage, attempt)).status is ClusterStatus.STOPPING
+    async with stage.parts.database.session() as session:
+        row = await session.get_one(WorkloadRow, attempt.workload.id)
+        before = (stage.parts.clock.now() - timedelta(seconds=16)).isoformat()
+        row.steps = [{**step, "at": before} for step in row.steps]
+    await keep(stage)
+    row = await stage.row(WorkloadRow, attempt.workload.id)
+    assert (row.target, row.cancel_requested_by, row.grace_seconds) == ("stopped", None, 0.0)
+    await keep(stage)
+    assert (await cluster_of(stage, attempt)).status is ClusterStatus.FAILED
 
 
 async def test_a_failed_run_tells_of_the_workers_that_were_lost(stage: Scene) -> None:
