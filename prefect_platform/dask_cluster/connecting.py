@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import distributed
 
-from prefect_platform.dask_cluster import discovery, versions
+from prefect_platform.dask_cluster import dask_private, discovery, versions
 from prefect_platform.dask_cluster.discovery import Connection
 from prefect_platform.dask_cluster.ledger import Ledger
 from prefect_platform.dask_cluster.worker_plugin import FlushAtEnd
 from prefect_platform.errors import ClusterUnavailable
 
 CONNECT_SECONDS = 30.0
+LOST_SECONDS = 5.0
+"""A scheduler that was lost does not come back; a connection that broke does."""
 CLOSE_SECONDS = 5
 
 
@@ -56,13 +58,15 @@ def connect(where: Connection | None) -> Link:
 
 def _open(target: Connection) -> distributed.Client:
     try:
-        return distributed.Client(
+        client = distributed.Client(
             target.address, security=target.security, timeout=CONNECT_SECONDS, set_as_default=False
         )
     except (OSError, TimeoutError) as error:
         raise ClusterUnavailable(
             f"The Dask scheduler at {target.address} does not answer within {CONNECT_SECONDS:g} s: {error}"
         ) from error
+    dask_private.give_up_after(client, LOST_SECONDS)
+    return client
 
 
 def _client_of_this_worker(where: Connection | None) -> distributed.Client | None:

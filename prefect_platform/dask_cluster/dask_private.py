@@ -53,3 +53,9 @@ def call_from_worker(worker: Any, name: str, arguments: Mapping[str, Any]) -> An
 def lost_scheduler(error: BaseException) -> bool:
     """Whether a future was cancelled because its client lost the scheduler."""
     return getattr(error, "reason", None) in {"scheduler-connection-lost", "client-closed"}
+
+
+def give_up_after(client: Any, seconds: float) -> None:
+    """How long a client that has lost its scheduler looks for it again. By default as long as it had for its
+    first connection."""
+    client._timeout = seconds  # noqa: SLF001

@@ -26,7 +26,8 @@ class Workers:
 
     def look(self, client: Any) -> None:
         """Raise ClusterLost when there has been no worker for too long."""
-        if client.scheduler_info(n_workers=1)["workers"]:
+        known = client.scheduler_info(n_workers=1).get("workers")
+        if known or known is None:  # None: it looks for its scheduler, and gives up by itself
             self._none_since = None
             return
         now = time.monotonic()

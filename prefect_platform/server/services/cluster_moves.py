@@ -20,7 +20,7 @@ MOST_FAILURES = 6
 """Workers in a row that end soon after their start: then the cluster has failed."""
 RETIRE_SECONDS = 3600.0
 """What workers have to come to the end of their tasks when fewer are wanted; then the newest are stopped."""
-NOTICE = timedelta(seconds=15)
+NOTICE = timedelta(seconds=30)
 """What an engine has to see by itself that its cluster is lost."""
 OWNER_ENDED = {"attempt": "its run has ended", "jupyter-server": "its Jupyter server was stopped"}
 

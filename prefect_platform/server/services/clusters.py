@@ -213,7 +213,7 @@ def end(row: ClusterRow, reason: str, *, failed: bool = False) -> None:
     """Want a locked row ended, for a reason that stays."""
     if row.target != Target.STOPPED:
         row.target, row.failed = Target.STOPPED.value, failed
-        row.reason = f"{reason[0].upper()}{reason[1:]}."
+        row.reason = reason[0].upper() + reason[1:].rstrip(".") + "."
         row.revision += 1
 
 

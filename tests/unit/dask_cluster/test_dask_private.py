@@ -41,6 +41,15 @@ def test_handlers_answer_clients_and_tasks(client: distributed.Client) -> None:
     assert client.submit(ask_from_a_task, "2").result() == ["had", "2"]
 
 
+def test_how_long_a_client_looks_for_a_scheduler_that_it_lost() -> None:
+    import inspect
+
+    assert "self._timeout" in inspect.getsource(distributed.Client._reconnect)
+    alone = distributed.Client.__new__(distributed.Client)
+    dask_private.give_up_after(alone, 5.0)
+    assert alone._timeout == 5.0
+
+
 def test_what_is_known_of_a_worker(client: distributed.Client) -> None:
     def facts(dask_scheduler: Any) -> Any:
         return dask_private.worker_facts(dask_scheduler, next(iter(dask_scheduler.workers)))

@@ -383,7 +383,7 @@ async def test_one_that_does_not_see_it_is_ended_by_force_and_not_cancelled(stag
     assert (await cluster_of(stage, attempt)).status is ClusterStatus.STOPPING
     async with stage.parts.database.session() as session:
         row = await session.get_one(WorkloadRow, attempt.workload.id)
-        before = (stage.parts.clock.now() - timedelta(seconds=16)).isoformat()
+        before = (stage.parts.clock.now() - timedelta(seconds=31)).isoformat()
         row.steps = [{**step, "at": before} for step in row.steps]
     await keep(stage)
     row = await stage.row(WorkloadRow, attempt.workload.id)
