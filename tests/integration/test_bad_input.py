@@ -192,6 +192,14 @@ JUPYTER = {
         "git": [{"url": "https://host.example/x", "ref": "main", "path": "y", "on_restart": "reclone"}],
     },
 }
+CLUSTER = {
+    "name": "mine", "python": server_calls.PYTHON, "environment": {"python_version": "3.11.7"},
+    "spec": {"n_workers": 1, "worker_size": "small", "threads": 1, "adapt": {"minimum": 1, "maximum": 2}},
+}  # fmt: skip
+SCHEDULER = {
+    "known": 1, "address": "tls://127.0.0.1:1", "dashboard_address": "http://127.0.0.1:1", "workers": 1,
+    "wanted": 1, "idle": False, "lost": ["x"], "report": "a" * 64,
+}  # fmt: skip
 RECIPE = {"kind": "jupyter-server", "name": "aws-key", "spec": JUPYTER["spec"], "state": {"a": "b"}}
 NOTIFICATION = {
     "name": "aws-key", "target": "hook", "events": ["run-ended"], "states": ["failed"], "flows": ["a"], "pause_seconds": 5,
@@ -237,10 +245,14 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/keyring/rotate", user, {"new_key": False}),
         ("POST", "/projects/default/notifications", user, NOTIFICATION),
         ("PATCH", "/projects/default/notifications/aws-key", user, {"enabled": False}),
+        ("POST", "/projects/default/clusters", user, CLUSTER),
+        ("POST", "/projects/default/clusters/mine/scale", user, {"n_workers": 1}),
+        ("POST", "/projects/default/clusters/mine/adapt", user, {"adapt": {"minimum": 1, "maximum": 2}}),
+        ("PUT", f"{workload}/scheduler", TokenKind.USER_CODE, SCHEDULER),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(22))
+@pytest.mark.parametrize("number", range(33))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):
@@ -316,6 +328,7 @@ def test_every_query_with_every_kind_of_nonsense(world: World) -> None:
         "flow_id": world.flow,
         "version_id": world.version,
         "workload_id": world.workload,
+        "cluster": "mine",
     }
     for method, path, route in guarded_routes():
         kind = kinds_of(route)[0]
@@ -383,7 +396,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
     ids = {
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
         "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
-        "fingerprint": "f" * 64, "key": "a" * 64, "kind": "jupyter-server",
+        "fingerprint": "f" * 64, "key": "a" * 64, "kind": "jupyter-server", "cluster": "mine",
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}
