@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_events_are_of_the_flow_run_that_is_named_and_of_no_task() -> None:
 def test_contexts_that_are_entered_by_hand_are_there() -> None:
     assert prefect_context._deployment_id.get() is None
     assert prefect_context._deployment_parameters.get() is None
-    expected = {"settings", "flow_run", "deployment_id", "deployment_parameters"}
+    expected = {"settings", "flow_run", "storage_block", "deployment_id", "deployment_parameters"}
     assert set(prefect_private.run_context()) == expected
 
 
@@ -157,3 +158,16 @@ def test_a_future_resolves_suspension_and_links_results() -> None:
     raise_if_flow_run_suspension_requested()
     result = object()
     prefect_private.link_result(Completed(data=result), result)
+
+
+def test_the_id_of_the_block_that_keeps_results_has_to_be_taken_along() -> None:
+    """A block loses it on its way, and a result store without it writes to the worker's own disk."""
+    from prefect.filesystems import LocalFileSystem
+    from prefect.results import ResultStore
+
+    block = LocalFileSystem()
+    block._block_document_id = uuid.uuid4()
+    store = ResultStore(result_storage=block)
+    assert store.result_storage_block_id == block._block_document_id
+    travelled = ResultStore.model_validate(store.model_dump(serialize_as_any=True))
+    assert travelled.result_storage_block_id is None
