@@ -166,7 +166,8 @@ def test_interactive_cluster(platform: Embedded, tmp_path: Path, monkeypatch: py
     assert text.endswith("closed\n")
     shown = str(notebook.cells[2].outputs)
     assert "/status" in shown or "flights" in shown
-    [found] = platform.client().clusters.list("default", ended=True)
+    every = platform.client().clusters.list("default", ended=True)
+    [found] = [one for one in every if one.name == "flights"]
     assert (found.name, found.status.value, found.reason, found.events) == (
         "flights",
         "stopped",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prefect_platform.cli import agent_words
+from prefect_platform.cli import agent_words, output
 from prefect_platform.wire.agents import Agent, AgentReport, LatencyBucket
 
 NOW = datetime.now(UTC)
@@ -50,9 +50,19 @@ def test_a_report_of_an_older_agent_is_understood() -> None:
         ),
     ],
 )
-def test_what_keeps_it_from_its_work_is_said_with_the_evidence(found: Agent, told: str) -> None:
+def test_what_keeps_it_from_its_work_is_said_with_the_evidence(
+    found: Agent, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import re
 
+    class AsItWas(datetime):
+        """These cases were made when the file was read, which may be long ago."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return NOW
+
+    monkeypatch.setattr(output, "datetime", AsItWas)
     (sentence,) = agent_words.stuck(found, NOW)
     assert re.search(told, sentence), sentence
 
