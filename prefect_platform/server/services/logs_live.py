@@ -59,7 +59,7 @@ async def follow_run(
             attempts = [row for row in rows if row.cluster_id is None]
             over = workloads.is_final(attempts[-1]) if attempts else run.ended_at is not None
             # What a worker wrote last may come a moment after the run itself has ended.
-            over = over and all(row.ended_at is not None for row in rows)
+            over = over and all(row.ended_at is not None for row in rows if row.cluster_id is not None)
         if attempts and attempts[-1].removed_logs:
             await check_kept(parts, attempts[-1].id)
         if not rows:
