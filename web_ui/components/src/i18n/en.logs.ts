@@ -1,0 +1,4 @@
+/** Texts of the log viewer. */
+export const logs = {
+  'logs.title': 'Log',
+} as const;

@@ -1,0 +1,6 @@
+/** Every text of the interface. One object for each part, so that a host can replace them by its own catalogue. */
+import { app } from './en.app';
+import { form } from './en.form';
+import { logs } from './en.logs';
+
+export const en = { ...app, ...form, ...logs };
