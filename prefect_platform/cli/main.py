@@ -16,6 +16,7 @@ from prefect_platform.cli.commands import Root
         "down": ("down", "Stop the platform that `up` started on this machine."),
         "status": ("status", "Show which parts run, which agents were seen and which runs are open."),
         "doctor": ("doctor", "Check every part and say what to do about what is wrong."),
+        "open": ("open", "Open the web UI in a browser, signed in."),
         "login": ("login", "Work with a platform elsewhere: check a token and keep it."),
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
         "run": ("run", "Start, list, follow and cancel runs."),

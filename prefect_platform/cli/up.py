@@ -15,9 +15,16 @@ import click
 )
 @click.option("--grace", type=click.FloatRange(0, 3600), default=40.0, show_default=True,
               help="Seconds that open runs may take to end at Ctrl-C.")  # fmt: skip
+@click.option("--browser/--no-browser", default=True,
+              help="Whether to open the web UI once all answers, where this is a terminal.")  # fmt: skip
 @click.option("--detach", is_flag=True, help="Return when everything answers; `down` stops it.")
 def command(
-    port: int | None, prefect_port: int | None, prefect_url: str | None, grace: float, detach: bool
+    port: int | None,
+    prefect_port: int | None,
+    prefect_url: str | None,
+    grace: float,
+    browser: bool,
+    detach: bool,
 ) -> None:
     """Start a platform on this machine: Prefect, the platform, an agent.
 
@@ -26,7 +33,13 @@ def command(
     """
     from prefect_platform.cli.embedded.settings import up_settings
 
-    settings = up_settings(port=port, prefect_port=prefect_port, prefect_url=prefect_url, grace_seconds=grace)
+    settings = up_settings(
+        port=port,
+        prefect_port=prefect_port,
+        prefect_url=prefect_url,
+        grace_seconds=grace,
+        browser=browser and not detach,
+    )
     if detach:
         from prefect_platform.cli.embedded.detached import detach as start
 

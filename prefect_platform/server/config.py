@@ -183,6 +183,8 @@ class ServerConfig:
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
+    session_hours: int = 7 * 24
+    """A browser that has not called for so long is signed out."""
     local_repositories: bool | None = None
     """Whether a flow may name a path of this machine as its git repository; by default where the platform
     is for this machine alone."""
@@ -273,6 +275,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ServerConfig:
         keyring=given.path("KEYRING"),
         backend=given.text("BACKEND", "local"),
         sizes_file=given.path("SIZES"),
+        session_hours=given.some("SESSION_HOURS", ServerConfig.session_hours),
         local_repositories=given.yes("LOCAL_REPOSITORIES"),
         allowed_hosts=given.several("ALLOWED_HOSTS"),
         allowed_origins=given.several("ALLOWED_ORIGINS"),

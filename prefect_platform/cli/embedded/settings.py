@@ -24,7 +24,7 @@ SERVER = tuple(
         "ENVIRONMENT_KEEP_DAYS", "JUPYTER_READY_SECONDS", "KEYRING", "LOCAL_REPOSITORIES", "LOG_CAP_BYTES",
         "NOTIFICATION_SCHEMES", "RESULT_BYTES",
         "RESULT_DAYS", "RETENTION_BUNDLE_DAYS", "RETENTION_ENVIRONMENT_DAYS", "RETENTION_LOG_DAYS",
-        "RETENTION_RUN_DAYS", "SIZES", "UV",
+        "RETENTION_RUN_DAYS", "SESSION_HOURS", "SIZES", "UV",
     )
 )  # fmt: skip
 """Settings of the server that whoever starts a platform on one machine may give too."""
@@ -45,6 +45,8 @@ class UpSettings:
     """Variables of `SERVER` that are set."""
     grace_seconds: float = 10.0
     """How long open runs may take to end at Ctrl-C."""
+    browser: bool = False
+    """Whether to open the web UI once everything answers."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the parts inherit."""
 
@@ -81,6 +83,7 @@ def up_settings(
     prefect_port: int | None = None,
     prefect_url: str | None = None,
     grace_seconds: float = 10.0,
+    browser: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> UpSettings:
     """The settings of this call of `up`.
@@ -112,5 +115,6 @@ def up_settings(
         prefect_api_key=environ.get("PREFECT_API_KEY") if url else None,
         server={name: environ[name] for name in SERVER if environ.get(name)},
         grace_seconds=grace_seconds,
+        browser=browser,
         environment={n: v for n, v in environ.items() if not n.startswith(_NOT_INHERITED)},
     )

@@ -15,6 +15,7 @@ from types import FrameType
 
 from prefect_platform._version import __version__
 from prefect_platform.cli.embedded import shutdown, words
+from prefect_platform.cli.embedded.browser import show, sign_in_link
 from prefect_platform.cli.embedded.child import Child, Part
 from prefect_platform.cli.embedded.lock import held
 from prefect_platform.cli.embedded.parts import (
@@ -31,6 +32,7 @@ from prefect_platform.cli.embedded.process import require_linux
 from prefect_platform.cli.embedded.settings import PLATFORM_PORT, PREFECT_PORT, UpSettings
 from prefect_platform.cli.embedded.startup import Startup
 from prefect_platform.cli.embedded.state import State, part_of, read_state, running, write_state
+from prefect_platform.client.profile import read_profile
 from prefect_platform.errors import Conflict, PlatformError, Unavailable
 
 _STARTING, _STEADY = 0.02, 1.0
@@ -138,7 +140,15 @@ class Supervisor:
             self._state.ready_seconds = startup.ready_seconds
             self._remember()
             own = startup.own_seconds or 0.0
-            self._say(words.ready(self._state, startup.ready_seconds, own, self._places.logs))
+            link = self._link()
+            self._say(words.ready(self._state, startup.ready_seconds, own, self._places.logs, link))
+            if self._settings.browser:
+                show(link)
+
+    def _link(self) -> str:
+        profile = read_profile(self._settings.profile)
+        url = self._state.urls[PLATFORM]
+        return sign_in_link(url, profile.token, profile.project) if profile else url
 
     def _awaited(self, startup: Startup) -> bool:
         return startup.ready_seconds is None or not all(child.alive for child in self._children.values())

@@ -57,7 +57,7 @@ def already_running(state: State | None) -> str:
     )
 
 
-def ready(state: State, seconds: float, own: float, logs: Path) -> str:
+def ready(state: State, seconds: float, own: float, logs: Path, link: str) -> str:
     """The page at the end of a start: where everything is and what to do next."""
     places = {**_addresses(state.urls), "profile": state.profile, "data": state.data_dir, "logs": str(logs)}
     return "\n".join(
@@ -66,6 +66,10 @@ def ready(state: State, seconds: float, own: float, logs: Path) -> str:
             f"Ready after {output.duration(seconds)}; the platform itself after {output.duration(own)}.",
             "",
             output.facts(places.items(), indent="  "),
+            "",
+            "Open it in a browser, signed in (once, within ten minutes; later: `prefect-platform open`):",
+            "",
+            f"  {link}",
             "",
             "Register a flow and run it:",
             "",

@@ -1,4 +1,4 @@
-"""`create_app`: routes, and around them content, problems, guard and kept answers, from outside in."""
+"""`create_app`: routes, and around them content, problems, guard, web UI and kept answers, outside in."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from prefect_platform.server.app.content.entrance import Entrance
 from prefect_platform.server.app.guard import Guard
 from prefect_platform.server.app.kept_answers import KeptAnswers
 from prefect_platform.server.app.problems import Problems, refuse_http, refuse_invalid
+from prefect_platform.server.app.web.serving import BasePath, WebUi
 from prefect_platform.server.config import ServerConfig
 from prefect_platform.server.db.engine import Database
-from prefect_platform.server.routes import OPEN_ROUTERS, PREFIX, ROUTERS
+from prefect_platform.server.routes import OPEN_ROUTERS, PREFIX, ROUTERS, SIGN_IN_ROUTERS
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.orchestrator import Orchestrator
 from prefect_platform.server.stores.blobs import BlobStore
@@ -50,12 +51,14 @@ def create_app(
         exception_handlers={RequestValidationError: refuse_invalid, HTTPException: refuse_http},
     )
     app.add_middleware(KeptAnswers)
+    app.add_middleware(WebUi, config=config)
     app.add_middleware(Guard, config=config)
     app.add_middleware(Problems)
+    app.add_middleware(BasePath, config=config)
     app.add_middleware(Entrance, config=config)
     for router in OPEN_ROUTERS:
         app.include_router(router)
-    for router in ROUTERS:
+    for router in (*SIGN_IN_ROUTERS, *ROUTERS):
         app.include_router(router, prefix=PREFIX)
     openapi.complete(app)
     return app

@@ -22,7 +22,7 @@ ANY = ("", "0.0.0.0", "::")  # noqa: S104 - listened on, never called
 _BUNDLE = re.compile(rf"{PREFIX}/projects/[^/]+/bundles/[^/]+")
 _RESULT = re.compile(rf"{PREFIX}/projects/[^/]+/results/[^/]+")
 _APPEND = re.compile(rf"{PREFIX}/workloads/[^/]+/logs/[^/]+")
-_OPEN = re.compile(rf"{PREFIX}/projects/[^/]+/resources/[^/]+/[^/]+/open")
+_OPEN = re.compile(rf"{PREFIX}/(projects/[^/]+/(resources/[^/]+|clusters)/[^/]+/open|sign-in-links|session)")
 
 
 def is_raw(method: str, path: str) -> bool:

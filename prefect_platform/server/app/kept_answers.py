@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prefect_platform.errors import Conflict
 from prefect_platform.server.app.guard import is_opening, is_raw
-from prefect_platform.server.services import idempotency, tokens
+from prefect_platform.server.auth import identified
+from prefect_platform.server.services import idempotency
 from prefect_platform.server.services.idempotency import Kept
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.tokens import TokenKind
@@ -98,10 +99,7 @@ def _header(scope: Scope, name: bytes) -> bytes | None:
 
 async def _holder(scope: Scope) -> str | None:
     """Id of the caller's token; None for calls whose answers are not kept, refused ones among them."""
-    scheme, _, secret = (_header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        return None
-    caller = await tokens.resolve(scope["app"].state.parts, secret)
+    caller = await identified(scope["app"].state.parts, Request(scope))
     return caller.token_id if caller is not None and caller.kind in KINDS else None
 
 

@@ -19,6 +19,7 @@ from prefect_platform.server.routes import (
     results,
     runs,
     secrets,
+    sessions,
     shutdown,
     sizes,
     tokens,
@@ -32,10 +33,14 @@ PREFIX = "/api/v1"
 OPEN_ROUTERS = [health.router]
 """Answer to everyone, without the prefix."""
 
+SIGN_IN_ROUTERS = [sessions.open_router]
+"""Below the prefix, and for who has no session yet."""
+
 ROUTERS = [
     me.router,
     installation.router,
     tokens.router,
+    sessions.router,
     users.router,
     projects.router,
     flows.router,

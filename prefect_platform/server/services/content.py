@@ -98,7 +98,7 @@ async def enter(parts: Parts, label: str, ticket: str) -> tuple[str, Upstream]:
         Forbidden: the ticket is unknown here, used, expired, or its user may not open this any more.
     """
     async with parts.database.session() as session:
-        row = await _used_up(session, parts, label, ticket)
+        row = await used_up(session, parts, label, ticket, HOW_TO_OPEN)
         caller = await tokens.standing(session, parts, row.token_id)
         upstream = await _resolved(session, parts, label)
         if caller is None or upstream is None:
@@ -117,8 +117,14 @@ async def enter(parts: Parts, label: str, ticket: str) -> tuple[str, Upstream]:
     return secret, upstream
 
 
-async def _used_up(session: AsyncSession, parts: Parts, label: str, ticket: str) -> ContentTicketRow:
-    """The ticket, marked as used in one statement: of two that bring it, one gets through."""
+async def used_up(
+    session: AsyncSession, parts: Parts, label: str, ticket: str, next_step: str
+) -> ContentTicketRow:
+    """The ticket, marked as used in one statement: of two that bring it, one gets through.
+
+    Raises:
+        Forbidden: it is unknown here, used or expired; `next_step` ends the message.
+    """
     key, now = tokens.digest(ticket), parts.clock.now()
     mine = (ContentTicketRow.hash == key, ContentTicketRow.label == label)
     unused = (ContentTicketRow.used_at.is_(None), ContentTicketRow.expires_at > now)
@@ -130,7 +136,7 @@ async def _used_up(session: AsyncSession, parts: Parts, label: str, ticket: str)
         state = "is not known here"
     else:
         state = "was used already" if row.used_at is not None else "has expired"
-    raise Forbidden(f"This link {state}: each opens one resource once, within a minute. {HOW_TO_OPEN}")
+    raise Forbidden(f"This link {state}: each is good once, for a short time. {next_step}")
 
 
 async def visit(parts: Parts, label: str, cookies: Iterable[str]) -> Visit | None:
