@@ -1,9 +1,9 @@
 """Tasks per second and cost of a submission: our runner, prefect-dask's, bare distributed. Memory of a map.
 
-All use one kind of cluster: two worker processes of one thread. Every task run must have been recorded, but for
-those of the map: Prefect's server keeps 10,000 events that it has not recorded yet and drops what comes on top
-(`prefect/server/utilities/messaging/memory.py`), whoever sends it; how many it recorded is a figure. A flow runs in
-an interpreter of its own, so that its memory is its own.
+All use one kind of cluster: two worker processes of one thread. Every task run must have been recorded, but
+for those of the map: Prefect's server keeps 10,000 events that it has not recorded yet and drops what comes
+on top (`prefect/server/utilities/messaging/memory.py`), whoever sends it; how many it kept is a figure. A
+flow runs in an interpreter of its own, so that its memory is its own.
 """
 
 from __future__ import annotations

@@ -8,3 +8,5 @@ export * from './ui/primitives';
 export { FINAL, toneOf, type Tone } from './ui/status';
 export { Lasted, setServerTime, Time, useNow } from './ui/time';
 export * as words from './ui/words';
+export { beforeUserCode, phasesOf, type Phase } from './timeline/phases';
+export { Timeline, type Lane } from './timeline/Timeline';
