@@ -6,7 +6,10 @@ PY := .venv/bin/python
 UV_VERSION := 0.13.8
 XDIST ?= 2
 
-.PHONY: help setup demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask
+NPM_READY := node_modules/.package-lock.json
+WEB := prefect_platform/server/app/web/dist/index.html
+
+.PHONY: help setup web web-api demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,17 +26,31 @@ setup: .venv/ready ## make .venv from the pinned versions, with compiled bytecod
 	@.venv/tools/bin/uv pip uninstall --quiet --python $(PY) rfc3987-syntax
 	@touch $@
 
-demo: setup ## a notebook registers a flow, it runs, its log is sealed (ONCE=1: then stop)
+web: $(WEB) ## the web UI, built into the package
+
+$(NPM_READY): package.json package-lock.json .npmrc $(wildcard web_ui/*/package.json)
+	@echo "Installing what the web UI is built with ..."
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB): $(NPM_READY) $(shell find web_ui -type f -not -name '*.test.*')
+	@npm run --silent build -- --logLevel warn
+
+web-api: setup $(NPM_READY) ## the types of the API for the web UI, from the server's own description
+	@$(PY) -m tests.packaging.openapi > build/openapi.json
+	@npm run --silent api
+
+demo: setup web ## a notebook registers a flow, it runs, its log is sealed (ONCE=1: then stop)
 	@$(PY) examples/demo.py $(if $(ONCE),--once)
 
-test: setup ## everything: gates, unit, contract, integration, packaging, examples
+test: setup web ## everything: gates, unit, contract, integration, packaging, examples
 	@bash tests/prerequisites.sh
 	@$(MAKE) --no-print-directory check-static
 	@$(PY) -m pytest -n $(XDIST) --dist worksteal tests || { \
 	  echo "Real servers share two cores: what failed beside others is run once more, alone."; \
 	  $(PY) -m pytest --last-failed --last-failed-no-failures none tests; }
 
-check: setup ## format, lint, types, import contracts, unit tests: under two minutes
+check: setup $(NPM_READY) ## format, lint, types, import contracts, unit tests: under two minutes
 	@$(MAKE) --no-print-directory check-static
 	@$(PY) -m pytest -n $(XDIST) -m 'not slow' tests/unit tests/packaging
 
@@ -42,6 +59,7 @@ check-static: | build
 	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
+	@npm run --silent check
 	@.venv/bin/lint-imports > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
 
 docs: setup ## regenerate what docs/reference says of settings, commands, routes and errors

@@ -83,5 +83,8 @@ class LogChunk(Answer):
     """Zero-based number of the line that `offset` lies in."""
     text: str
     at: When | None
+    times: list[tuple[int, int]] = []
+    """Offsets and the milliseconds since the epoch at which the bytes from there on arrived, rising. The first
+    may lie before `offset`."""
     eof: bool
     """Whether the source is sealed and this piece reaches its end."""

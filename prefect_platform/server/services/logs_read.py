@@ -115,7 +115,7 @@ async def piece(
     more = stat.sha256 is None or start + len(data) < stat.size
     newline = data.rfind(b"\n", 0, length) + 1 if length < end - start else 0
     data = data[: newline or log_text.cut(data, length, more=more)]
-    marks = await logs.times(workload_id, source, start, start + 1) if data else []
+    marks = await logs.times(workload_id, source, start, start + len(data)) if data else []
     return LogChunk(
         workload_id=workload_id,
         source=source,
@@ -124,6 +124,7 @@ async def piece(
         first_line=await logs.line_at(workload_id, source, start),
         text=log_text.decode(data),
         at=instant(marks[0].ms) if marks else None,
+        times=[(mark.offset, mark.ms) for mark in marks],
         eof=stat.sha256 is not None and start + len(data) == stat.size,
     )
 

@@ -10,3 +10,5 @@ export { Lasted, setServerTime, Time, useNow } from './ui/time';
 export * as words from './ui/words';
 export { beforeUserCode, phasesOf, type Phase } from './timeline/phases';
 export { Timeline, type Lane } from './timeline/Timeline';
+export { LogViewer } from './logs/LogViewer';
+export type { Scope } from './logs/book';

@@ -51,6 +51,8 @@ function take(event: { name: string; data: string[]; id: string }, line: string)
 
 export interface Following {
   path: string;
+  /** Go on after this id; without one the stream begins at its beginning. */
+  after?: string;
   signal: AbortSignal;
   onEvent: (event: ServerEvent) => void;
   /** Told whenever the connection is lost or there again. */
@@ -68,7 +70,7 @@ const LONGEST_PAUSE_MS = 10_000;
  */
 export async function follow(transport: Transport, following: Following): Promise<void> {
   const { path, signal, onEvent, onConnected, isLast } = following;
-  let last = '';
+  let last = following.after ?? '';
   let pause = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     try {

@@ -1270,6 +1270,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Who is signed in here, and the token that writes of this browser must show.
+         */
+        get: operations["show_api_v1_session_get"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Sign a browser in with a ticket of a link, or with a token. The answer sets its cookie.
+         */
+        post: operations["sign_in_api_v1_session_post"];
+        /**
+         * Sign Out
+         * @description End the session of this browser. A bearer token has none, and stays as it is.
+         */
+        delete: operations["sign_out_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shutdown": {
         parameters: {
             query?: never;
@@ -1284,6 +1312,26 @@ export interface paths {
          * @description Take nothing new, cancel what is open and wait for its end. For administrators.
          */
         post: operations["stop_api_v1_shutdown_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link
+         * @description A link that opens the web UI in a browser, signed in as the caller: good once, within ten minutes.
+         */
+        post: operations["link_api_v1_sign_in_links_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2579,6 +2627,14 @@ export interface components {
             source: string;
             /** Text */
             text: string;
+            /**
+             * Times
+             * @default []
+             */
+            times: [
+                number,
+                number
+            ][];
             /** Workload Id */
             workload_id: string;
         };
@@ -3534,6 +3590,28 @@ export interface components {
             workload_id: string;
         };
         /**
+         * Session
+         * @description Who is signed in, and what a page of ours needs to know of the platform.
+         */
+        Session: {
+            /** Admin */
+            admin: boolean;
+            /** Backend */
+            backend: string;
+            /** Csrf Token */
+            csrf_token: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Installation Id */
+            installation_id: string;
+            /** Project */
+            project: string | null;
+            /** User */
+            user: string;
+            /** Version */
+            version: string;
+        };
+        /**
          * Settlement
          * @description The agent's finding after an end: what Prefect says now, read after the processes were gone.
          */
@@ -3564,6 +3642,29 @@ export interface components {
              * @default 30
              */
             grace_seconds: number;
+        };
+        /**
+         * SignIn
+         * @description What a browser brings: a ticket from a link, or a user's token. Exactly one of the two.
+         */
+        SignIn: {
+            /** Ticket */
+            ticket?: string | null;
+            /** Token */
+            token?: string | null;
+        };
+        /**
+         * SignInLink
+         * @description Opens the web UI in one browser, signed in as who made it.
+         */
+        SignInLink: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
         };
         /**
          * Size
@@ -4232,9 +4333,12 @@ export type Secret = components['schemas']['Secret'];
 export type SecretAttachment = components['schemas']['SecretAttachment'];
 export type SecretSet = components['schemas']['SecretSet'];
 export type SecretUse = components['schemas']['SecretUse'];
+export type Session = components['schemas']['Session'];
 export type Settlement = components['schemas']['Settlement'];
 export type ShutdownAnswer = components['schemas']['ShutdownAnswer'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];
+export type SignIn = components['schemas']['SignIn'];
+export type SignInLink = components['schemas']['SignInLink'];
 export type Size = components['schemas']['Size'];
 export type SizeList = components['schemas']['SizeList'];
 export type SourceFile = components['schemas']['SourceFile'];
@@ -6948,6 +7052,101 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
+    show_api_v1_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    sign_in_api_v1_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    sign_out_api_v1_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
     stop_api_v1_shutdown_post: {
         parameters: {
             query?: never;
@@ -6968,6 +7167,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ShutdownAnswer"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    link_api_v1_sign_in_links_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInLink"];
                 };
             };
             401: components["responses"]["Problem401"];

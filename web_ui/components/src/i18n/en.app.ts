@@ -244,7 +244,8 @@ export const app = {
   'secret.version': 'Version',
   'secret.changed': 'Changed',
   'secret.value': 'Value',
-  'secret.valueHint': 'Nobody can read it back, and it is masked in logs. Only the names of secrets are ever shown.',
+  'secret.valueHint':
+    'Nobody can read it back, and it is masked in logs. Only the names of secrets are ever shown.',
   'secret.set': 'Set a new value',
   'secret.saved': '{name} is version {version} now.',
   'secret.deleted': '{name} was deleted.',
@@ -288,7 +289,8 @@ export const app = {
   'token.revoke': 'Revoke',
   'token.revoked': 'revoked',
   'token.revokeDone': 'Token {label} was revoked.',
-  'token.revokeWords': 'Whatever uses it is refused from now on, and browsers that signed in with it are signed out.',
+  'token.revokeWords':
+    'Whatever uses it is refused from now on, and browsers that signed in with it are signed out.',
   'token.once': 'This is the token. It is shown this once:',
   'token.days': 'Days that it lives',
   'token.daysHint': 'Empty: it does not expire.',

@@ -1,0 +1,160 @@
+import {
+  Button,
+  Card,
+  data,
+  Empty,
+  Problem,
+  Skeleton,
+  useApi,
+  useText,
+  words,
+  type wire,
+} from '@prefect-platform/components';
+import { useMutation } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { useSearchParams } from 'react-router';
+import { useFlows, useRuns, type RunFilters } from '../queries/hooks';
+import { useToast } from '../shell/toasts';
+import { PageHead } from './parts';
+import { RunsTable } from './RunsTable';
+
+const STATES: wire.Status[] = [
+  'queued',
+  'provisioning',
+  'starting',
+  'running',
+  'succeeded',
+  'failed',
+  'crashed',
+  'cancelled',
+];
+
+/** All runs of the project. What is looked for stands in the address. */
+export function Runs() {
+  const t = useText();
+  const [query, setQuery] = useSearchParams();
+  const flows = useFlows().data ?? [];
+  const filters: RunFilters = {
+    flow: query.get('flow') ?? undefined,
+    status: (query.get('status') as wire.Status | null) ?? undefined,
+  };
+  const set = (name: string, value: string) =>
+    setQuery(
+      (before) => {
+        const next = new URLSearchParams(before);
+        if (value === '') next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
+  return (
+    <>
+      <PageHead title={t('runs.title')} />
+      <div className="filters">
+        <input
+          type="search"
+          aria-label={t('runs.filter')}
+          placeholder={t('runs.filter')}
+          value={query.get('q') ?? ''}
+          onChange={(event) => set('q', event.target.value)}
+        />
+        <select
+          aria-label={t('run.flow')}
+          value={filters.flow ?? ''}
+          onChange={(event) => set('flow', event.target.value)}
+        >
+          <option value="">{t('runs.anyFlow')}</option>
+          {flows.map((flow) => (
+            <option key={flow.id} value={flow.id}>
+              {flow.name}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label={t('run.state')}
+          value={filters.status ?? ''}
+          onChange={(event) => set('status', event.target.value)}
+        >
+          <option value="">{t('runs.anyState')}</option>
+          {STATES.map((state) => (
+            <option key={state}>{state}</option>
+          ))}
+        </select>
+      </div>
+      <RunList filters={filters} text={query.get('q') ?? ''} />
+    </>
+  );
+}
+
+/** Runs as a table, with what can be done to several at once. */
+export function RunList({
+  filters,
+  text = '',
+  flow = true,
+}: {
+  filters: RunFilters;
+  text?: string;
+  flow?: boolean;
+}) {
+  const t = useText();
+  const runs = useRuns(filters);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const found = useMemo(() => {
+    const all = runs.data?.pages.flatMap((page) => page.items) ?? [];
+    const wanted = text.toLowerCase();
+    return wanted === ''
+      ? all
+      : all.filter((run) => `${run.flow_name} ${run.name}`.toLowerCase().includes(wanted));
+  }, [runs.data, text]);
+  if (runs.isError) return <Problem error={runs.error} again={() => void runs.refetch()} />;
+  return (
+    <Card
+      label={t('runs.title')}
+      title={t('runs.shown', { count: words.count(found.length) })}
+      actions={<Bulk runs={found.filter((run) => chosen.has(run.id))} done={() => setChosen(new Set())} />}
+    >
+      {runs.isPending ? (
+        <Skeleton lines={6} />
+      ) : found.length === 0 ? (
+        <Empty>{text || filters.flow || filters.status ? t('runs.none') : t('runs.noneYet')}</Empty>
+      ) : (
+        <RunsTable
+          runs={found}
+          flow={flow}
+          chosen={chosen}
+          onChoose={setChosen}
+          more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined}
+          loading={runs.isFetchingNextPage}
+        />
+      )}
+    </Card>
+  );
+}
+
+function Bulk({ runs, done }: { runs: wire.Run[]; done: () => void }) {
+  const t = useText();
+  const api = useApi();
+  const toast = useToast();
+  const cancel = useMutation({
+    mutationFn: async () => {
+      for (const run of runs)
+        await data(api.POST('/api/v1/runs/{run_id}/cancel', { params: { path: { run_id: run.id } } }));
+      return runs.length;
+    },
+    onSuccess: (count) => {
+      toast(t('runs.cancelled', { count }));
+      done();
+    },
+    onError: (error) => toast(error.message, { tone: 'bad' }),
+  });
+  if (runs.length === 0) return null;
+  return (
+    <span className="row">
+      <span className="soft small">{t('runs.selected', { count: runs.length })}</span>
+      <Button small look="danger" disabled={cancel.isPending} onClick={() => cancel.mutate()}>
+        {t('runs.cancelSelected')}
+      </Button>
+    </span>
+  );
+}

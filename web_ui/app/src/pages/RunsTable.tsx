@@ -1,0 +1,119 @@
+import { Button, FINAL, useText, words, type wire } from '@prefect-platform/components';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useRef } from 'react';
+import { FlowLink, RunBadge, RunLink, RunTimes, Since } from './parts';
+
+interface Props {
+  runs: wire.Run[];
+  flow: boolean;
+  chosen: ReadonlySet<string>;
+  onChoose: (chosen: ReadonlySet<string>) => void;
+  more?: () => void;
+  loading: boolean;
+}
+
+const ROW = 58;
+const AHEAD = 10;
+
+/** The rows near what is seen, of as many runs as there are. */
+export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props) {
+  const t = useText();
+  const scroll = useRef<HTMLDivElement>(null);
+  const rows = useVirtualizer({
+    count: runs.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => ROW,
+    overscan: AHEAD,
+  });
+  const items = rows.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (more && !loading && last >= runs.length - AHEAD) more();
+  }, [last, runs.length, more, loading]);
+  const before = items[0]?.start ?? 0;
+  const after = rows.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const toggle = (id: string) => {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    onChoose(next);
+  };
+  return (
+    <div className="pp-table-scroll runs" ref={scroll}>
+      <table aria-rowcount={runs.length}>
+        <thead>
+          <tr>
+            <th aria-label={t('run.state')} />
+            <th>{t('run.state')}</th>
+            {flow && <th>{t('run.flow')}</th>}
+            <th>{t('run.name')}</th>
+            <th>{t('run.started')}</th>
+            <th className="r">{t('run.duration')}</th>
+            <th className="r">{t('run.queued')}</th>
+            <th className="r">{t('run.version')}</th>
+            <th>{t('run.cause')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {before > 0 && (
+            <tr aria-hidden="true">
+              <td colSpan={9} style={{ height: before, padding: 0, border: 0 }} />
+            </tr>
+          )}
+          {items.map((item) => {
+            const run = runs[item.index];
+            if (run === undefined) return null;
+            return (
+              <tr key={run.id} data-index={item.index} ref={rows.measureElement}>
+                <td>
+                  <input
+                    type="checkbox"
+                    aria-label={t('runs.select', { name: run.name })}
+                    checked={chosen.has(run.id)}
+                    disabled={FINAL.has(run.status ?? '')}
+                    onChange={() => toggle(run.id)}
+                  />
+                </td>
+                <td>
+                  <RunBadge run={run} />
+                </td>
+                {flow && (
+                  <td>
+                    <FlowLink id={run.flow_id} name={run.flow_name} />
+                  </td>
+                )}
+                <td>
+                  <RunLink run={run} />
+                </td>
+                <td>
+                  <Since at={run.started_at ?? run.created_at} />
+                </td>
+                <td className="r">
+                  <RunTimes run={run} />
+                </td>
+                <td className="r num">{words.duration(run.queued_seconds)}</td>
+                <td className="r num">{run.version_number}</td>
+                <td className="text">
+                  <div className="reason">
+                    {FINAL.has(run.status ?? '') || run.status === 'queued' ? run.reason : ''}
+                  </div>
+                </td>
+              </tr>
+            );
+          })}
+          {after > 0 && (
+            <tr aria-hidden="true">
+              <td colSpan={9} style={{ height: after, padding: 0, border: 0 }} />
+            </tr>
+          )}
+        </tbody>
+      </table>
+      {more && (
+        <div className="row" style={{ justifyContent: 'center', padding: 10 }}>
+          <Button small disabled={loading} onClick={more}>
+            {loading ? t('loading') : t('more')}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

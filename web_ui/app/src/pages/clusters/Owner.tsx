@@ -1,0 +1,12 @@
+import type { wire } from '@prefect-platform/components';
+import { Link } from 'react-router';
+import { useProject } from '../../shell/project';
+
+/** What a cluster belongs to, and ends with. */
+export function OwnerOf({ cluster }: { cluster: wire.Cluster }) {
+  const project = useProject();
+  if (cluster.owner_kind === 'attempt' && cluster.owner_id)
+    return <Link to={`/p/${project}/runs/${cluster.owner_id}`}>run {cluster.owner_id.slice(0, 8)}</Link>;
+  if (cluster.owner_kind === 'jupyter-server') return <span>Jupyter server of {cluster.user}</span>;
+  return <span>{cluster.user}</span>;
+}
