@@ -34,7 +34,7 @@ $(NPM_READY): package.json package-lock.json .npmrc $(wildcard web_ui/*/package.
 	@touch $@
 
 $(WEB): $(NPM_READY) $(shell find web_ui -type f -not -name '*.test.*')
-	@npm run --silent build -- --logLevel warn
+	@npm run --silent build
 
 web-api: setup $(NPM_READY) ## the types of the API for the web UI, from the server's own description
 	@$(PY) -m tests.packaging.openapi > build/openapi.json

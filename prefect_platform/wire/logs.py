@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -72,6 +73,29 @@ class LogSource(Answer):
         )
 
 
+class LogLevel(StrEnum):
+    """What a search by level finds."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    """Warnings and errors."""
+
+
+class LogHit(Answer):
+    """A line that a search found."""
+
+    workload_id: Identifier
+    source: str
+    line: int
+    """Zero-based."""
+    at: When | None
+    text: str
+    """What stands around the hit, without colours; not more of the line than that."""
+    start: int
+    end: int
+    """Characters of `text` that are the hit."""
+
+
 class LogChunk(Answer):
     """A piece of a source. `text` is UTF-8 with U+FFFD for what is not; offsets count bytes."""
 
@@ -84,7 +108,7 @@ class LogChunk(Answer):
     text: str
     at: When | None
     times: list[tuple[int, int]] = []
-    """Offsets and the milliseconds since the epoch at which the bytes from there on arrived, rising. The first
-    may lie before `offset`."""
+    """Offsets and the milliseconds since the epoch at which the bytes from there on arrived, rising. The
+    first may lie before `offset`."""
     eof: bool
     """Whether the source is sealed and this piece reaches its end."""

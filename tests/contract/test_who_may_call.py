@@ -29,6 +29,7 @@ POST   /projects                                    U
 GET    /projects/{project}                          UA
 PATCH  /projects/{project}                          U
 PUT    /projects/{project}/members                  U
+GET    /projects/{project}/changes                  U
 POST   /projects/{project}/flows/register           U
 GET    /projects/{project}/flows                    U
 PUT    /projects/{project}/bundles/{code_digest}    U
@@ -107,6 +108,10 @@ GET    /projects/{project}/notifications/{name}/messages  U
 POST   /projects/{project}/notifications/{name}/test      U
 POST   /workloads/{workload_id}/logs/{source}/seal  W
 GET    /workloads/{workload_id}/logs                UW
+GET    /workloads/{workload_id}/logs/search         U
+GET    /workloads/{workload_id}/logs/first-error    U
+GET    /runs/{run_id}/logs/search                   U
+GET    /runs/{run_id}/logs/first-error              U
 GET    /workloads/{workload_id}/logs/{source}       U
 GET    /workloads/{workload_id}/logs/{source}/raw   U
 GET    /workloads/{workload_id}/logs/{source}/live  U

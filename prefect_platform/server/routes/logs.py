@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from prefect_platform.errors import OffsetMismatch, TooLarge
 from prefect_platform.server.auth import allow, parts_of
+from prefect_platform.server.routes.event_stream import EventStream
 from prefect_platform.server.routes.log_headers import append_marks, append_offset, download_span
-from prefect_platform.server.services import logs, logs_live, logs_read
+from prefect_platform.server.services import log_search, logs, logs_live, logs_read
 from prefect_platform.server.services.callers import Caller
-from prefect_platform.server.services.logs_live import Event
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.logs import (
     MAX_APPEND_BYTES,
     TIMES_HEADER,
     AppendAnswer,
     LogChunk,
+    LogHit,
+    LogLevel,
     LogSource,
     SealRequest,
 )
@@ -76,6 +75,47 @@ async def live_of_run(
     return EventStream(await logs_live.follow_run(parts, caller, run_id, last_event_id))
 
 
+def asked(
+    q: Annotated[str | None, Query(max_length=log_search.MOST_CHARACTERS)] = None,
+    level: LogLevel | None = None,
+    case: bool = False,
+    source: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - only read
+    limit: Annotated[int, Query(ge=1, le=log_search.MOST_HITS)] = log_search.MOST_HITS,
+) -> log_search.Asked:
+    """What a search is for."""
+    return log_search.Asked(q, level, case, source, limit)
+
+
+Asked = Annotated[log_search.Asked, Depends(asked)]
+
+
+@router.get("/runs/{run_id}/logs/search", response_class=StreamingResponse)
+async def search_run(parts: PartsHere, caller: User, run_id: str, asked: Asked) -> StreamingResponse:
+    """Lines with a text (`q`) or of a `level` in all sources of a run, or in those named. Server-sent events:
+    `hits` (a list of LogHit) as they are found, `progress`, and at last `end`."""
+    return EventStream(await log_search.of_run(parts, caller, run_id, asked))
+
+
+@router.get("/runs/{run_id}/logs/first-error")
+async def first_error(parts: PartsHere, caller: User, run_id: str) -> LogHit | None:
+    """The line that says what went wrong: the first exception, else the first error of a logger."""
+    return await log_search.first_error(parts, caller, run_id)
+
+
+@router.get("/workloads/{workload_id}/logs/search", response_class=StreamingResponse)
+async def search_workload(
+    parts: PartsHere, caller: User, workload_id: str, asked: Asked
+) -> StreamingResponse:
+    """As the search of a run, for one workload."""
+    return EventStream(await log_search.of_workload(parts, caller, workload_id, asked))
+
+
+@router.get("/workloads/{workload_id}/logs/first-error")
+async def first_error_of_workload(parts: PartsHere, caller: User, workload_id: str) -> LogHit | None:
+    """As the first error of a run, for one workload."""
+    return await log_search.first_error_of_workload(parts, caller, workload_id)
+
+
 @router.get("/workloads/{workload_id}/logs/{source}")
 async def read(
     parts: PartsHere,
@@ -127,29 +167,6 @@ async def live_of_source(
 ) -> StreamingResponse:
     """As the live log of a run, for one source; the ids of events are byte offsets."""
     return EventStream(await logs_live.follow_source(parts, caller, workload_id, source, last_event_id))
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events. What they are made from is closed when the reader goes away."""
-
-    def __init__(self, events: AsyncIterator[Event]) -> None:
-        self._text = _text(events)
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(self._text, headers=headers, media_type="text/event-stream")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._text):
-            await super().__call__(scope, receive, send)
-
-
-async def _text(events: AsyncIterator[Event]) -> AsyncGenerator[str, None]:
-    async with aclosing(cast(AsyncGenerator[Event, None], events)):
-        async for event in events:
-            if event.name is None:
-                yield ": here\n\n"
-            else:
-                identity = f"id: {event.id}\n" if event.id else ""
-                yield f"{identity}event: {event.name}\ndata: {event.data}\n\n"
 
 
 async def _body(request: Request) -> bytes:

@@ -13,6 +13,7 @@ from prefect_platform.server.db.engine import Database
 from prefect_platform.server.services import catalogue
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.catalogue import Catalogue
+from prefect_platform.server.services.change_looks import ChangeLooks
 from prefect_platform.server.services.clock import Clock
 from prefect_platform.server.services.contents import Contents
 from prefect_platform.server.services.jupyter_looks import JupyterLooks
@@ -122,6 +123,10 @@ class Parts:
     machine: Machine = field(default_factory=Machine)
     known_callers: dict[str, KnownCaller] = field(default_factory=dict)
     """By hash of the secret; filled and emptied by `services.tokens` alone."""
+    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Blocks of logs that are looked through at once."""
+    change_looks: ChangeLooks = field(default_factory=ChangeLooks)
+    """Kept by `services.change_watch`."""
     results: BlobStore = field(kw_only=True)
     """Results of tasks and flows, apart from the bundles: neither is ever looked for in the other's place."""
     orchestrators: Orchestrators = field(default_factory=Orchestrators)

@@ -2,6 +2,7 @@ import { createBrowserRouter, redirect, type LoaderFunctionArgs, type RouteObjec
 import { apiOver, data } from '@prefect-platform/components';
 import { Home } from './pages/home/Home';
 import { Fault } from './pages/Fault';
+import { NotFound } from './pages/NotFound';
 import { SignIn } from './pages/SignIn';
 import { queryClient } from './queries/client';
 import { basePath, readSession, transport } from './session';
@@ -78,7 +79,7 @@ const pages: RouteObject[] = [
   { path: 'sizes', lazy: async () => ({ Component: (await import('./pages/Sizes')).Sizes }) },
   { path: 'usage', lazy: async () => ({ Component: (await import('./pages/Usage')).Usage }) },
   { path: 'tokens', lazy: async () => ({ Component: (await import('./pages/Tokens')).Tokens }) },
-  { path: '*', lazy: async () => ({ Component: (await import('./pages/NotFound')).NotFound }) },
+  { path: '*', Component: NotFound },
 ];
 
 export const router = createBrowserRouter(

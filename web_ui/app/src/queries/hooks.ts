@@ -96,6 +96,25 @@ export function useVersionSource(version: string | undefined) {
   });
 }
 
+/** What an environment was made of; environments never change. */
+export function useEnvironment(fingerprint: string | null | undefined) {
+  const api = useApi();
+  const project = useProject();
+  return useQuery({
+    queryKey: ['environment', project, fingerprint],
+    enabled: fingerprint != null,
+    staleTime: Infinity,
+    meta: { fixed: true },
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/api/v1/projects/{project}/environments/{fingerprint}', {
+          params: { path: { project, fingerprint: fingerprint ?? '' } },
+          signal,
+        }),
+      ),
+  });
+}
+
 export function useResources() {
   const api = useApi();
   const project = useProject();

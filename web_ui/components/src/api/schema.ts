@@ -499,6 +499,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow
+         * @description Server-sent events `changed`: `{"topics": [...]}` with the names of lists of the project that are
+         *     other than they were: `runs`, `resources`, `clusters`, `flows`, `secrets`, `agents`. It begins with now,
+         *     and ends when the caller may not know any more.
+         */
+        get: operations["follow_api_v1_projects__project__changes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/clusters": {
         parameters: {
             query?: never;
@@ -1250,6 +1272,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/logs/first-error": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * First Error
+         * @description The line that says what went wrong: the first exception, else the first error of a logger.
+         */
+        get: operations["first_error_api_v1_runs__run_id__logs_first_error_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/logs/live": {
         parameters: {
             query?: never;
@@ -1262,6 +1304,27 @@ export interface paths {
          * @description Server-sent events `log`, `sealed` and, when the run is over, `end`. Goes on after Last-Event-ID.
          */
         get: operations["live_of_run_api_v1_runs__run_id__logs_live_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search Run
+         * @description Lines with a text (`q`) or of a `level` in all sources of a run, or in those named. Server-sent events:
+         *     `hits` (a list of LogHit) as they are found, `progress`, and at last `end`.
+         */
+        get: operations["search_run_api_v1_runs__run_id__logs_search_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1578,6 +1641,46 @@ export interface paths {
          * @description Close a source: its size and digest are checked first.
          */
         post: operations["seal_api_v1_workloads__workload_id__logs__source__seal_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workloads/{workload_id}/logs/first-error": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * First Error Of Workload
+         * @description As the first error of a run, for one workload.
+         */
+        get: operations["first_error_of_workload_api_v1_workloads__workload_id__logs_first_error_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workloads/{workload_id}/logs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search Workload
+         * @description As the search of a run, for one workload.
+         */
+        get: operations["search_workload_api_v1_workloads__workload_id__logs_search_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2638,6 +2741,32 @@ export interface components {
             /** Workload Id */
             workload_id: string;
         };
+        /**
+         * LogHit
+         * @description A line that a search found.
+         */
+        LogHit: {
+            /** At */
+            at: string | null;
+            /** End */
+            end: number;
+            /** Line */
+            line: number;
+            /** Source */
+            source: string;
+            /** Start */
+            start: number;
+            /** Text */
+            text: string;
+            /** Workload Id */
+            workload_id: string;
+        };
+        /**
+         * LogLevel
+         * @description What a search by level finds.
+         * @enum {string}
+         */
+        LogLevel: "error" | "warning";
         /** LogSource */
         LogSource: {
             /** First At */
@@ -4269,6 +4398,8 @@ export type KeyRotated = components['schemas']['KeyRotated'];
 export type KeyRotation = components['schemas']['KeyRotation'];
 export type LatencyBucket = components['schemas']['LatencyBucket'];
 export type LogChunk = components['schemas']['LogChunk'];
+export type LogHit = components['schemas']['LogHit'];
+export type LogLevel = components['schemas']['LogLevel'];
 export type LogSource = components['schemas']['LogSource'];
 export type Me = components['schemas']['Me'];
 export type MemberSet = components['schemas']['MemberSet'];
@@ -5331,6 +5462,37 @@ export interface operations {
                         [key: string]: string | number;
                     };
                 };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    follow_api_v1_projects__project__changes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
@@ -7019,12 +7181,82 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
+    first_error_api_v1_runs__run_id__logs_first_error_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogHit"] | null;
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
     live_of_run_api_v1_runs__run_id__logs_live_get: {
         parameters: {
             query?: never;
             header?: {
                 "Last-Event-ID"?: string | null;
             };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    search_run_api_v1_runs__run_id__logs_search_get: {
+        parameters: {
+            query?: {
+                case?: boolean;
+                level?: components["schemas"]["LogLevel"] | null;
+                limit?: number;
+                q?: string | null;
+                source?: string[];
+            };
+            header?: never;
             path: {
                 run_id: string;
             };
@@ -7685,6 +7917,76 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LogSource"];
                 };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    first_error_of_workload_api_v1_workloads__workload_id__logs_first_error_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogHit"] | null;
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    search_workload_api_v1_workloads__workload_id__logs_search_get: {
+        parameters: {
+            query?: {
+                case?: boolean;
+                level?: components["schemas"]["LogLevel"] | null;
+                limit?: number;
+                q?: string | null;
+                source?: string[];
+            };
+            header?: never;
+            path: {
+                workload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];

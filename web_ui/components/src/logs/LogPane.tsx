@@ -104,7 +104,7 @@ export function LogPane(props: Props) {
   const first = Math.max(0, Math.min(Math.floor(top), count - 1));
   const shown = Math.min(Math.ceil(view / ROW) + 2, MOST_ROWS, count - first);
   useEffect(() => {
-    if (shown > 0) rows.want(first, shown);
+    rows.want(first, Math.max(1, shown));
   }, [rows, first, shown, count]);
 
   const onScroll = () => {

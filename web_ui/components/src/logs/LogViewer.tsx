@@ -61,11 +61,6 @@ export function LogViewer(props: Props) {
   return <Open {...props} book={book} />;
 }
 
-const LEVELS: Record<Exclude<Level, ''>, string> = {
-  errors: '\\b(CRITICAL|FATAL|ERROR)\\b|^Traceback |^[A-Za-z_.]*(Error|Exception)\\b',
-  warnings: '\\b(CRITICAL|FATAL|ERROR|WARN(ING)?)\\b|^Traceback |^[A-Za-z_.]*(Error|Exception)\\b',
-};
-
 function Open({ book, scope, live, initial, onLine, rawHref }: Props & { book: LogBook }) {
   const t = useText();
   const transport = useTransport();
@@ -85,8 +80,8 @@ function Open({ book, scope, live, initial, onLine, rawHref }: Props & { book: L
   );
   const [range, setRange] = useState<[number, number] | null>(null);
   const [noError, setNoError] = useState(false);
-  const search = useSearch(scope, text, false);
-  const filtered = useSearch(scope, level === '' ? '' : LEVELS[level], true);
+  const search = useSearch(scope, text === '' ? null : { q: text });
+  const filtered = useSearch(scope, level === '' ? null : { level });
   const mergeable = canMerge(book.sources);
   const choice: Choice = useMemo(
     () => (level !== '' ? { found: filtered.hits } : chosen === 'all' ? 'all' : { source: chosen }),

@@ -5,7 +5,9 @@ import { MOST_MERGED } from './merged';
 import type { Search } from './search';
 import type { SourceLog } from './source';
 
-export type Level = '' | 'errors' | 'warnings';
+import type { LogLevel } from '../api/schema';
+
+export type Level = '' | LogLevel;
 
 interface Props {
   sources: SourceLog[];
@@ -40,8 +42,8 @@ export function Toolbar(props: Props) {
         onChange={(event) => props.onLevel(event.target.value as Level)}
       >
         <option value="">{t('logs.anyLevel')}</option>
-        <option value="errors">{t('logs.errors')}</option>
-        <option value="warnings">{t('logs.warnings')}</option>
+        <option value="error">{t('logs.errors')}</option>
+        <option value="warning">{t('logs.warnings')}</option>
       </select>
       <Button small onClick={props.onFirstError}>
         {t('logs.firstError')}

@@ -1,19 +1,14 @@
 import { useEffect, useRef, useState } from 'react';
+import type { LogHit, LogLevel } from '../api/schema';
 import { send } from '../api/client';
 import { eventsOf } from '../api/events';
 import { useTransport } from '../host/transport';
 import type { Scope } from './book';
 
-/** One place where a search found something; `start` and `end` are in `text`. */
-export interface Hit {
-  workload_id: string;
-  source: string;
-  line: number;
-  at: string | null;
-  text: string;
-  start: number;
-  end: number;
-}
+export type Hit = LogHit;
+
+/** What is looked for: a text, or lines of a level. */
+export type Query = { q: string } | { level: LogLevel } | null;
 
 export interface Search {
   hits: Hit[];
@@ -28,22 +23,22 @@ const NOTHING: Search = { hits: [], running: false, progress: 0, truncated: fals
 const TYPING_MS = 150;
 
 /** Search the whole log on the server. Typing on ends the search before; hits come as they are found. */
-export function useSearch(scope: Scope, text: string, regex: boolean): Search {
+export function useSearch(scope: Scope, query: Query): Search {
   const transport = useTransport();
   const [search, setSearch] = useState<Search>(NOTHING);
   const root = 'run' in scope ? `runs/${scope.run}` : `workloads/${scope.workload}`;
+  const asked = query === null ? '' : new URLSearchParams(query).toString();
   const hits = useRef<Hit[]>([]);
   useEffect(() => {
     hits.current = [];
-    if (text === '') {
+    if (asked === '') {
       setSearch(NOTHING);
       return;
     }
     const controller = new AbortController();
     const run = async () => {
       setSearch({ ...NOTHING, running: true });
-      const query = new URLSearchParams({ q: text, regex: String(regex) });
-      const response = await send(transport, `${root}/logs/search?${query}`, { signal: controller.signal });
+      const response = await send(transport, `${root}/logs/search?${asked}`, { signal: controller.signal });
       if (response.body === null) return;
       for await (const event of eventsOf(response.body)) {
         if (controller.signal.aborted) return;
@@ -69,6 +64,6 @@ export function useSearch(scope: Scope, text: string, regex: boolean): Search {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [transport, root, text, regex]);
+  }, [transport, root, asked]);
   return search;
 }

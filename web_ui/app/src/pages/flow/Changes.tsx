@@ -1,6 +1,6 @@
 import { Card, Empty, useText, type wire } from '@prefect-platform/components';
 import { useState } from 'react';
-import { useVersionSource } from '../../queries/hooks';
+import { useEnvironment, useVersionSource } from '../../queries/hooks';
 import { sideBySide } from './diff';
 
 /** Two versions beside each other: their code line by line, and what else differs. */
@@ -45,7 +45,14 @@ export function Changes({ versions }: { versions: wire.FlowVersion[] }) {
 
 /** Settings that differ, as JSON paths. */
 function Settings({ before, after }: { before: wire.FlowVersion; after: wire.FlowVersion }) {
-  const differences = differing(before.settings, after.settings);
+  const [old, now] = [
+    useEnvironment(before.settings.environment).data,
+    useEnvironment(after.settings.environment).data,
+  ];
+  const differences = [
+    ...differing({ ...before.settings, environment: null }, { ...after.settings, environment: null }),
+    ...(old && now ? differing(old.spec, now.spec, 'environment') : []),
+  ];
   if (differences.length === 0) return null;
   return (
     <div className="pp-table-scroll">

@@ -10,6 +10,7 @@ import {
   Time,
   useApi,
   useText,
+  words,
   type wire,
 } from '@prefect-platform/components';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -136,7 +137,9 @@ function VersionFacts({ flow, version }: { flow: wire.Flow; version: wire.FlowVe
             <code>{version.code.entrypoint}</code>
           </Fact>
           <Fact name={t('flow.python')}>{version.settings.python.version}</Fact>
-          <Fact name={t('run.size')}>{version.settings.size ?? `${version.settings.cores ?? 1} cores`}</Fact>
+          <Fact name={t('run.size')}>
+            {version.settings.size ?? words.cores(version.settings.cores ?? 1)}
+          </Fact>
           <Fact name={t('flow.deployments')}>
             {(flow.deployments ?? []).map((one) => `${one.name} (${one.version_number})`).join(', ') || '–'}
           </Fact>
