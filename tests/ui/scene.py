@@ -48,14 +48,7 @@ class Visitor:
         self.page.goto(f"{self.url}{path}")
 
 
-EXPECTED = (
-    "status of 401",
-    "status of 404",
-    "status of 403",
-    "status of 409",
-    "status of 422",
-    "ERR_CONNECTION",
-)
+EXPECTED = ("status of 401", "status of 403", "status of 404", "status of 409", "status of 422", "net::ERR_")
 """What a browser says by itself of an answer that is a refusal, or of a platform that was stopped."""
 
 
@@ -86,6 +79,20 @@ def sign_in(one: Visitor, client: PlatformClient) -> None:
     """As the link does that `up` prints."""
     one.page.goto(client.tokens.sign_in_link().url)
     one.page.wait_for_url("**/p/default")
+
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with a page: rule, element and why."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
 
 
 def register(platform: Embedded, function: str, **options: object) -> str:

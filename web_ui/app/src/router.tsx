@@ -48,6 +48,9 @@ async function flowById({ params }: LoaderFunctionArgs) {
   throw redirect(`/p/${flow.project}/flows/${id}`);
 }
 
+/** What stands where a loader leads on. */
+const Nothing = () => null;
+
 const pages: RouteObject[] = [
   { index: true, Component: Home },
   { path: 'runs', lazy: async () => ({ Component: (await import('./pages/Runs')).Runs }) },
@@ -84,10 +87,10 @@ const pages: RouteObject[] = [
 
 export const router = createBrowserRouter(
   [
-    { path: '/', loader: firstProject, ErrorBoundary: Fault, HydrateFallback: () => null },
+    { path: '/', loader: firstProject, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
     { path: '/sign-in', Component: SignIn, ErrorBoundary: Fault },
-    { path: '/runs/:id', loader: runById, ErrorBoundary: Fault },
-    { path: '/flows/:id', loader: flowById, ErrorBoundary: Fault },
+    { path: '/runs/:id', loader: runById, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
+    { path: '/flows/:id', loader: flowById, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
     {
       path: '/p/:project',
       id: 'project',
@@ -96,10 +99,10 @@ export const router = createBrowserRouter(
       shouldRevalidate: () => false,
       Component: Shell,
       ErrorBoundary: Fault,
-      HydrateFallback: () => null,
+      HydrateFallback: Nothing,
       children: pages,
     },
-    { path: '*', ErrorBoundary: Fault, loader: () => redirect('/') },
+    { path: '*', Component: NotFound, ErrorBoundary: Fault },
   ],
   { basename: basePath },
 );

@@ -51,7 +51,7 @@ function Settings({ before, after }: { before: wire.FlowVersion; after: wire.Flo
   ];
   const differences = [
     ...differing({ ...before.settings, environment: null }, { ...after.settings, environment: null }),
-    ...(old && now ? differing(old.spec, now.spec, 'environment') : []),
+    ...(old && now ? differing(named(old.spec), named(now.spec), 'environment') : []),
   ];
   if (differences.length === 0) return null;
   return (
@@ -107,6 +107,12 @@ function Code({ before, after }: { before: wire.FlowVersion; after: wire.FlowVer
       </table>
     </div>
   ));
+}
+
+/** An environment whose packages go by their names. */
+function named(spec: wire.EnvironmentSpec): Record<string, unknown> {
+  const packages = Object.fromEntries((spec.distributions ?? []).map((one) => [one.name, one.version]));
+  return { ...spec, distributions: packages };
 }
 
 /** Every leaf that differs between two documents: its path, the old value, the new one. */
