@@ -79,6 +79,7 @@ def sign_in(one: Visitor, client: PlatformClient) -> None:
     """As the link does that `up` prints."""
     one.page.goto(client.tokens.sign_in_link().url)
     one.page.wait_for_url("**/p/default")
+    one.page.locator("#main").wait_for()
 
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"

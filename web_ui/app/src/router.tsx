@@ -89,8 +89,20 @@ export const router = createBrowserRouter(
   [
     { path: '/', loader: firstProject, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
     { path: '/sign-in', Component: SignIn, ErrorBoundary: Fault },
-    { path: '/runs/:id', loader: runById, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
-    { path: '/flows/:id', loader: flowById, Component: Nothing, ErrorBoundary: Fault, HydrateFallback: Nothing },
+    {
+      path: '/runs/:id',
+      loader: runById,
+      Component: Nothing,
+      ErrorBoundary: Fault,
+      HydrateFallback: Nothing,
+    },
+    {
+      path: '/flows/:id',
+      loader: flowById,
+      Component: Nothing,
+      ErrorBoundary: Fault,
+      HydrateFallback: Nothing,
+    },
     {
       path: '/p/:project',
       id: 'project',

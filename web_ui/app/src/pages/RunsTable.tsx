@@ -42,7 +42,9 @@ export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props
       <table aria-rowcount={runs.length}>
         <thead>
           <tr>
-            <th aria-label={t('run.state')} />
+            <th>
+              <span className="unseen">{t('run.state')}</span>
+            </th>
             <th>{t('run.state')}</th>
             {flow && <th>{t('run.flow')}</th>}
             <th>{t('run.name')}</th>

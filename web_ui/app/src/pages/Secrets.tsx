@@ -51,7 +51,9 @@ export function Secrets() {
                   <th className="r">{t('secret.version')}</th>
                   <th>{t('resource.owner')}</th>
                   <th>{t('secret.changed')}</th>
-                  <th aria-label={t('secret.set')} />
+                  <th>
+                    <span className="unseen">{t('secret.set')}</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>

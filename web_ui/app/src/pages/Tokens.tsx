@@ -49,7 +49,9 @@ export function Tokens() {
                   <th>{t('project')}</th>
                   <th>{t('token.created')}</th>
                   <th>{t('token.expires')}</th>
-                  <th aria-label={t('token.revoke')} />
+                  <th>
+                    <span className="unseen">{t('token.revoke')}</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -45,7 +45,7 @@ export function Shell() {
       </a>
       <Navigation open={menu} session={session} />
       <div className="content">
-        <div className="top">
+        <header className="top">
           <button
             className="menu"
             aria-label={t('menu')}
@@ -65,7 +65,7 @@ export function Shell() {
             <span>{t('palette.open')}</span>
             <kbd>Ctrl K</kbd>
           </button>
-        </div>
+        </header>
         {navigation.state === 'loading' && (
           <div className="progress" role="progressbar" aria-label={t('loading')} />
         )}

@@ -67,7 +67,9 @@ function Open({ book, scope, live, initial, onLine, rawHref }: Props & { book: L
   const pane = useRef<PaneHandle>(null);
   const box = useRef<HTMLDivElement>(null);
   const begun = useMemo(() => lineIn(book.sources, initial ?? null), []); // eslint-disable-line react-hooks/exhaustive-deps -- where one begins
-  const [chosen, setChosen] = useState<string>(begun ? begun.source.key : firstChoice(book.sources));
+  const [wanted, setChosen] = useState<string | null>(begun ? begun.source.key : null);
+  // Until somebody chooses, what is best to begin with: more sources may come.
+  const chosen = wanted ?? firstChoice(book.sources);
   const [second, setSecond] = useState<string | null>(null);
   const [level, setLevel] = useState<Level>('');
   const [text, setText] = useState('');

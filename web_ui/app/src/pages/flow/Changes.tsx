@@ -88,25 +88,52 @@ function Code({ before, after }: { before: wire.FlowVersion; after: wire.FlowVer
   const changed = paths.filter((path) => text(old.data, path) !== text(now.data, path));
   const shown = before.id === after.id ? paths : changed;
   if (shown.length === 0) return <Empty>{t('flow.noChange')}</Empty>;
+  const entry = after.code.entrypoint.split(':')[0];
   return shown.map((path) => (
-    <div key={path} className="diff">
-      <div className="file">
-        <code>{path}</code>
-      </div>
-      <table>
-        <tbody>
-          {sideBySide(text(old.data, path), text(now.data, path)).map((row, at) => (
-            <tr key={at}>
-              <td className="no">{row.left?.number}</td>
-              <td className={row.changed && row.left ? 'gone' : ''}>{row.left?.text}</td>
-              <td className="no">{row.right?.number}</td>
-              <td className={row.changed && row.right ? 'new' : ''}>{row.right?.text}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <File
+      key={`${before.id}/${after.id}/${path}`}
+      path={path}
+      before={text(old.data, path)}
+      after={text(now.data, path)}
+      open={path === entry || (before.id !== after.id && shown.length <= MOST_OPEN)}
+    />
   ));
+}
+
+/** Files that are open from the beginning: a project may have thousands. */
+const MOST_OPEN = 5;
+
+interface FileProps {
+  path: string;
+  before: string;
+  after: string;
+  open: boolean;
+}
+
+/** One file, in the document only while it is open. */
+function File({ path, before, after, open }: FileProps) {
+  const [shown, setShown] = useState(open);
+  return (
+    <details className="diff" open={shown} onToggle={(event) => setShown(event.currentTarget.open)}>
+      <summary className="file">
+        <code>{path}</code>
+      </summary>
+      {shown && (
+        <table>
+          <tbody>
+            {sideBySide(before, after).map((row, at) => (
+              <tr key={at}>
+                <td className="no">{row.left?.number}</td>
+                <td className={row.changed && row.left ? 'gone' : ''}>{row.left?.text}</td>
+                <td className="no">{row.right?.number}</td>
+                <td className={row.changed && row.right ? 'new' : ''}>{row.right?.text}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </details>
+  );
 }
 
 /** An environment whose packages go by their names. */

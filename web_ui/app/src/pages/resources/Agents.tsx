@@ -47,7 +47,9 @@ export function Agents() {
                   <th>{t('agent.prefect')}</th>
                   <th className="r">{t('agent.pickup')}</th>
                   <th>{t('agent.seen')}</th>
-                  <th aria-label={t('resource.start')} />
+                  <th>
+                    <span className="unseen">{t('resource.start')}</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -33,7 +33,9 @@ export function JupyterServers() {
                   <th>{t('jupyter.step')}</th>
                   <th>{t('resource.active')}</th>
                   <th>{t('resource.stopsIn')}</th>
-                  <th aria-label={t('resource.start')} />
+                  <th>
+                    <span className="unseen">{t('resource.start')}</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>

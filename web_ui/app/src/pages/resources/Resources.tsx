@@ -124,7 +124,9 @@ export function ResourceTable({ resources, sort, onSort }: TableProps) {
             {head('kind', t('resource.kind'))}
             {head('owner', t('resource.owner'))}
             {head('updated_at', t('secret.changed'))}
-            <th aria-label={t('resource.start')} />
+            <th>
+              <span className="unseen">{t('resource.start')}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
