@@ -9,7 +9,7 @@ XDIST ?= 2
 NPM_READY := node_modules/.package-lock.json
 WEB := prefect_platform/server/app/web/dist/index.html
 
-.PHONY: help setup web web-api demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask
+.PHONY: help setup web web-api screenshots demo test check docs bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask bench-ui
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -65,8 +65,12 @@ check-static: | build
 docs: setup ## regenerate what docs/reference says of settings, commands, routes and errors
 	@$(PY) -m tests.packaging.reference --write
 
-bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask: setup ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
+bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask bench-ui: setup web ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
 	@$(PY) -m tests.benchmarks.$(subst bench-,,$@)
+
+screenshots: setup web ## every page in light, dark and narrow, into build/screenshots
+	@bash tests/prerequisites.sh
+	@$(PY) -m tests.ui.screenshots
 
 build:
 	@mkdir -p build

@@ -62,7 +62,7 @@ def test_from_a_notebook_to_the_line_that_failed(
     run_cell(platform, tmp_path, monkeypatch)
     page.get_by_role("link", name="regions").click()  # it appeared without a reload
     page.get_by_role("button", name="Run now").click()
-    page.get_by_label("Parameters").fill('{"rows": 1}')
+    page.get_by_label("Parameters").fill('{"rows": 1, "patience": 3}')
     page.get_by_role("dialog").get_by_role("button", name="Run now").click()
     page.wait_for_url("**/runs/**")
     expect(page.get_by_role("log")).to_contain_text("row 0 north", timeout=30_000)

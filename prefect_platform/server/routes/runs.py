@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 
 from prefect_platform.server.auth import allow, parts_of
 from prefect_platform.server.services import runs
@@ -40,11 +40,13 @@ async def listing(
     project: str,
     flow: str | None = None,
     status: Status | None = None,
+    text: Annotated[str | None, Query(max_length=255)] = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Run]:
-    """Runs of a project, newest first. `flow` is a flow's name or id."""
-    return await runs.listing(parts, caller, project, flow, status, cursor, limit)
+    """Runs of a project, newest first. `flow` is a flow's name or id; `text` stands in the name of the run or
+    of its flow."""
+    return await runs.listing(parts, caller, project, flow, status, cursor, limit, text)
 
 
 @router.get("/runs/{run_id}")

@@ -132,8 +132,10 @@ async def listing(
     status: Status | None,
     cursor: str | None,
     limit: int | None,
+    text: str | None = None,
 ) -> Page[Run]:
-    """Runs of a project, newest first; of one flow by its name or id, of one status."""
+    """Runs of a project, newest first; of one flow by its name or id, of one status, with a text in the name
+    of the run or its flow."""
     async with parts.database.reader() as session:
         owner = await projects.member(session, caller, project)
         statement = select(RunRow).where(RunRow.project_id == owner.id)
@@ -144,6 +146,12 @@ async def listing(
             statement = statement.where(RunRow.flow_id.in_(named))
         if status is not None:
             statement = statement.where(RunRow.status == status.value)
+        if text:
+            flows = select(FlowRow.id).where(
+                FlowRow.project_id == owner.id, FlowRow.name.icontains(text, autoescape=True)
+            )
+            named_so = RunRow.name.icontains(text, autoescape=True)
+            statement = statement.where(or_(named_so, RunRow.flow_id.in_(flows)))
         rows, following = await page(session, statement, [RunRow.created_at, RunRow.id], cursor, limit)
     changed = await waiting.refresh(parts, rows)
     async with parts.database.reader() as session:

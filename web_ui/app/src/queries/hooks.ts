@@ -7,6 +7,8 @@ const MOST = 200;
 export interface RunFilters {
   flow?: string;
   status?: wire.Status;
+  /** Stands in the name of the run or of its flow. */
+  text?: string;
 }
 
 /** Runs of the project, page after page. */

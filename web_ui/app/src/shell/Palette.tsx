@@ -59,6 +59,7 @@ function Choice({ onClose }: { onClose: () => void }) {
   return (
     <>
       <input
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- a dialog that is there to be typed into
         autoFocus
         role="combobox"
         aria-expanded="true"

@@ -1091,7 +1091,8 @@ export interface paths {
         };
         /**
          * Listing
-         * @description Runs of a project, newest first. `flow` is a flow's name or id.
+         * @description Runs of a project, newest first. `flow` is a flow's name or id; `text` stands in the name of the run or
+         *     of its flow.
          */
         get: operations["listing_api_v1_projects__project__runs_get"];
         put?: never;
@@ -6795,6 +6796,7 @@ export interface operations {
                 flow?: string | null;
                 limit?: number | null;
                 status?: components["schemas"]["Status"] | null;
+                text?: string | null;
             };
             header?: never;
             path: {

@@ -150,6 +150,7 @@ export function LogPane(props: Props) {
   const atEnd = props.wrap && first + shown >= count;
   return (
     <div className="pp-log-pane">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- it scrolls by its keys */}
       <div
         ref={scroller}
         className={`scroller${props.wrap ? ' wrap' : ''}${props.times ? ' times' : ''}`}
