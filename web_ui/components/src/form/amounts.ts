@@ -1,0 +1,45 @@
+import type { GpuRequest } from './model';
+
+const FACTORS: Record<string, number> = {
+  '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12,
+  k: 2 ** 10, ki: 2 ** 10, kib: 2 ** 10, m: 2 ** 20, mi: 2 ** 20, mib: 2 ** 20,
+  g: 2 ** 30, gi: 2 ** 30, gib: 2 ** 30, t: 2 ** 40, ti: 2 ** 40, tib: 2 ** 40,
+}; // prettier-ignore
+const AMOUNT = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)\s?([A-Za-z]{0,3})$/;
+
+/** Bytes of `16GiB`, `512 MiB`, as the command line reads them; null where it is no amount. */
+export function byteCount(text: string): number | null {
+  const found = AMOUNT.exec(text.trim());
+  const factor = found ? FACTORS[(found[2] ?? '').toLowerCase()] : undefined;
+  if (found === null || factor === undefined) return null;
+  return Math.round(Number(found[1]) * factor);
+}
+
+const UNITS: [string, number][] = [['TiB', 2 ** 40], ['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]]; // prettier-ignore
+
+/** The shortest text that says it to the byte. */
+export function bytesText(count: number, space = ''): string {
+  for (const [unit, factor] of UNITS)
+    if (count >= factor && count % factor === 0) return `${count / factor}${space}${unit}`;
+  for (const [unit, factor] of UNITS) {
+    const tenths = (count / factor) * 10;
+    if (count >= factor && Number.isInteger(tenths)) return `${tenths / 10}${space}${unit}`;
+  }
+  return `${count}${space}B`;
+}
+
+const GPU_TYPE = /^[A-Za-z][A-Za-z0-9 ._-]{0,63}$/;
+
+/** What `gpu=` and `--gpu` take; null where a request cannot be said so. */
+export function gpuText(gpu: GpuRequest): string | null {
+  if (gpu.type && !GPU_TYPE.test(gpu.type)) return null;
+  const { min_memory_bytes: low, max_memory_bytes: high } = gpu;
+  const memory =
+    low == null && high == null ? '' : `${low == null ? '' : exact(low)}..${high == null ? '' : exact(high)}`;
+  return [gpu.type, memory, String(gpu.count ?? 1)].filter(Boolean).join(':');
+}
+
+/** `B` last, as a bound in GB is rounded on its way. */
+function exact(count: number): string {
+  return bytesText(count);
+}
