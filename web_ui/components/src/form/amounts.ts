@@ -17,29 +17,29 @@ export function byteCount(text: string): number | null {
 
 const UNITS: [string, number][] = [['TiB', 2 ** 40], ['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]]; // prettier-ignore
 
-/** The shortest text that says it to the byte. */
-export function bytesText(count: number, space = ''): string {
-  for (const [unit, factor] of UNITS)
-    if (count >= factor && count % factor === 0) return `${count / factor}${space}${unit}`;
-  for (const [unit, factor] of UNITS) {
-    const tenths = (count / factor) * 10;
-    if (count >= factor && Number.isInteger(tenths)) return `${tenths / 10}${space}${unit}`;
-  }
+/** The shortest text that says it to the byte; in units of 1000 only where `decimal` allows them. */
+export function bytesText(count: number, space = '', decimal = true): string {
+  const thousands: [string, number][] = decimal ? [['TB', 1e12], ['GB', 1e9], ['MB', 1e6]] : []; // prettier-ignore
+  const ways = [...UNITS.slice(0, 3), ...thousands, ...UNITS];
+  for (const parts of [1, 10])
+    for (const [unit, factor] of ways)
+      if (count >= factor && Number.isInteger((count / factor) * parts))
+        return `${count / factor}${space}${unit}`;
   return `${count}${space}B`;
 }
 
 const GPU_TYPE = /^[A-Za-z][A-Za-z0-9 ._-]{0,63}$/;
 
-/** What `gpu=` and `--gpu` take; null where a request cannot be said so. */
+/**
+ * What `gpu=` and `--gpu` take; null where a request cannot be said so. Of an upper bound GB means
+ * GiB there, so none is written.
+ */
 export function gpuText(gpu: GpuRequest): string | null {
   if (gpu.type && !GPU_TYPE.test(gpu.type)) return null;
   const { min_memory_bytes: low, max_memory_bytes: high } = gpu;
   const memory =
-    low == null && high == null ? '' : `${low == null ? '' : exact(low)}..${high == null ? '' : exact(high)}`;
+    low == null && high == null
+      ? ''
+      : `${low == null ? '' : bytesText(low)}..${high == null ? '' : bytesText(high, '', false)}`;
   return [gpu.type, memory, String(gpu.count ?? 1)].filter(Boolean).join(':');
-}
-
-/** `B` last, as a bound in GB is rounded on its way. */
-function exact(count: number): string {
-  return bytesText(count);
 }
