@@ -3,14 +3,12 @@ import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from 'rea
 import { useText } from '../host/i18n';
 import { Button, Problem } from '../ui/primitives';
 import { fields } from './fields';
-import { chosen, parametersForm } from './parameters';
+import { beginning, chosen, parametersForm, whole, type Values } from './parameters';
 import { errorSchema, fieldProblems } from './problems';
 import { same, type Schema } from './schema';
 import { templates, widgets } from './templates';
 import { faults, validatorIn } from './validator';
 import { Field, Segments } from './widgets/parts';
-
-type Values = Record<string, unknown>;
 
 export interface ParametersFormProps {
   /** The flow's `parameter_openapi_schema`. */
@@ -35,12 +33,13 @@ export function ParametersForm({
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
   const { schema, ui } = useMemo(() => parametersForm(given), [given]);
-  const [values, setValues] = useState<Values>(defaults);
+  const [begun] = useState<Values>(() => beginning(given, defaults));
+  const [values, setValues] = useState<Values>(begun);
   const [text, setText] = useState<string | null>(null);
   const [tried, setTried] = useState(0);
   const parsed = useMemo(() => parse(text, values), [text, values]);
   const problems = useMemo(() => {
-    const own = faults(schema, withoutNull(parsed.values, given), t).map((one) => ({
+    const own = faults(schema, withoutNull(whole(parsed.values, begun), given), t).map((one) => ({
       path: one.path,
       problem: one.message,
     }));
@@ -48,7 +47,7 @@ export function ParametersForm({
       ...own.filter((one) => tried > 0 || one.problem !== t('form.error.required')),
       ...fieldProblems(error),
     ];
-  }, [schema, parsed.values, given, t, error, tried]);
+  }, [schema, parsed.values, begun, given, t, error, tried]);
   const extra = useMemo(() => errorSchema(problems), [problems]);
   const validator = useMemo(() => validatorIn(t), [t]);
   useEffect(() => {
@@ -56,11 +55,11 @@ export function ParametersForm({
   }, [tried]);
   const run = () => {
     setTried((times) => times + 1);
-    const wrong = faults(schema, withoutNull(parsed.values, given), t).length > 0;
-    if (!wrong && parsed.wrong === null && !busy) onRun(chosen(parsed.values));
+    const wrong = faults(schema, withoutNull(whole(parsed.values, begun), given), t).length > 0;
+    if (!wrong && parsed.wrong === null && !busy) onRun(chosen(parsed.values, begun));
   };
   const turn = (to: string) => {
-    if (to === 'json') setText(JSON.stringify(chosen(values), null, 2));
+    if (to === 'json') setText(JSON.stringify(whole(values, begun), null, 2));
     else if (parsed.wrong === null) {
       setValues(parsed.values);
       setText(null);

@@ -140,6 +140,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const ui = useMemo(() => uiSchema(kind, schema, t), [kind, schema, t]);
   const extra = useMemo(() => errorSchema(problems), [problems]);
   const validator = useMemo(() => validatorIn(t), [t]);
+  const flowless = kind === 'dask-cluster' && (flows.data?.items.length ?? 0) === 0;
   const count = blocking + (nameProblems.length > 0 ? 1 : 0);
 
   return (
@@ -226,7 +227,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
               type="submit"
               form={id}
               className="grow"
-              disabled={busy || (resource !== undefined && changed.length === 0)}
+              disabled={busy || (resource !== undefined && changed.length === 0) || flowless}
             >
               {busy ? t('form.saving') : resource ? t('form.save') : t(`form.create.${kind}`)}
             </Button>

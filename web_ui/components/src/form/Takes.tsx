@@ -1,6 +1,7 @@
 import { useText } from '../host/i18n';
 import * as words from '../ui/words';
 import { Card } from '../ui/primitives';
+import { perHour } from './amounts';
 import type { DaskSpec, GpuRequest, Kind, Size, Spec } from './model';
 import { DaskSum, Figure } from './widgets/DaskPart';
 
@@ -39,11 +40,13 @@ function One({ kind, spec, sizes }: TakesProps) {
   const gpus = (spec.gpu as GpuRequest | undefined)?.count ?? size?.gpu?.count ?? 0;
   return (
     <output className="pp-sum">
-      {cores > 0 && <Figure name={t('form.sum.cores')}>{String(cores)}</Figure>}
+      {cores > 0 && (
+        <Figure name={t(cores === 1 ? 'form.sum.core' : 'form.sum.cores')}>{String(cores)}</Figure>
+      )}
       <Figure name={t('form.sum.memory')}>{words.bytes(memory)}</Figure>
       {gpus > 0 && <Figure name={t('form.sum.gpus')}>{String(gpus)}</Figure>}
       {size?.price_per_hour != null && (
-        <Figure name={t('form.sum.price')}>{words.money(size.price_per_hour)}</Figure>
+        <Figure name={t('form.sum.price')}>{perHour(size.price_per_hour)}</Figure>
       )}
     </output>
   );

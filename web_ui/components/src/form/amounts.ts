@@ -43,3 +43,10 @@ export function gpuText(gpu: GpuRequest): string | null {
       : `${low == null ? '' : bytesText(low)}..${high == null ? '' : bytesText(high, '', false)}`;
   return [gpu.type, memory, String(gpu.count ?? 1)].filter(Boolean).join(':');
 }
+
+/** A price of an hour: two digits, or as many as it has. */
+export function perHour(price: number | null): string {
+  if (price === null) return '–';
+  const exact = price.toFixed(4).replace(/0{1,2}$/, '');
+  return `$${exact}`;
+}

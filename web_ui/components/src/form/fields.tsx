@@ -202,6 +202,7 @@ function DaskField(props: Props<number>) {
       sizes={context.sizes ?? []}
       gpus={context.gpus ?? []}
       errors={context.problems}
+      summed={false}
       onValue={change}
     />
   );
@@ -228,7 +229,7 @@ export function JsonField(props: Props<unknown>) {
       setWrong(t('form.error.json', { why: (error as Error).message }));
     }
   };
-  const title = props.schema.title ?? fieldName(props.name, t);
+  const title = props.uiSchema?.['ui:title'] ?? props.schema.title ?? fieldName(props.name, t);
   return (
     <Field
       label={title}

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { PlatformProblem } from '../api/problem';
 import { translate as t } from '../host/i18n';
-import { byteCount, bytesText, gpuText } from './amounts';
+import { byteCount, bytesText, gpuText, perHour } from './amounts';
 import { changes, needsRestart } from './changes';
 import { checks } from './checks';
 import type { Size } from './model';
-import { chosen, parametersForm } from './parameters';
+import { beginning, chosen, parametersForm, whole } from './parameters';
 import { errorSchema, errorsBelow, fieldProblems } from './problems';
 import { Keys } from './saving';
 import { reading } from './schedule';
@@ -197,6 +197,11 @@ describe('amounts', () => {
     expect([byteCount('x'), byteCount('1 XB'), byteCount('-1')]).toEqual([null, null, null]);
   });
 
+  it('have prices with the digits that they have', () => {
+    expect([0.03, 26.1, 0.0125, 1].map(perHour)).toEqual(['$0.03', '$26.10', '$0.0125', '$1.00']);
+    expect(perHour(null)).toBe('–');
+  });
+
   it('are written to the byte', () => {
     for (const count of [1, 1023, 2 ** 28, 1.5 * 2 ** 30, 2 ** 30 + 1, 5368709121])
       expect(byteCount(bytesText(count))).toBe(count);
@@ -273,7 +278,15 @@ describe('parameters', () => {
     expect(ui.model?.color?.['ui:field']).toBeUndefined();
   });
 
-  it('are sent as they were chosen', () => {
-    expect(chosen({ a: null, b: undefined, c: 0 })).toEqual({ a: null, c: 0 });
+  it('are sent where they are not as they would be anyway', () => {
+    const begun = beginning(
+      { properties: { a: { default: 'x' }, b: { default: null }, c: { default: [1] }, d: { default: 2 } } },
+      { d: 3 },
+    );
+    expect(begun).toEqual({ a: 'x', c: [1], d: 3 });
+    const values = { a: null, b: undefined, c: [1], d: 4, conf: { inner: {} }, n: { x: 0 } };
+    expect(chosen(values, begun)).toEqual({ a: null, d: 4, n: { x: 0 } });
+    expect(whole(values, begun)).toEqual({ a: null, c: [1], d: 4, n: { x: 0 } });
+    expect(chosen({ c: [], d: undefined }, begun)).toEqual({ c: [] });
   });
 });

@@ -86,6 +86,6 @@ function plain(field: string, t: Translate) {
     'ui:title': fieldName(field, t),
     'ui:description': '',
     'ui:options': { help: fieldHint(field, t), mono: MONO.has(field) },
-    ...(field === 'description' ? { 'ui:widget': 'textarea' } : {}),
+    ...(field === 'description' ? { 'ui:widget': 'textarea', 'ui:options': { rows: 2 } } : {}),
   };
 }

@@ -1,13 +1,16 @@
 import type { UiSchema } from '@rjsf/utils';
-import { resolved, simplified, type Schema } from './schema';
+import { resolved, same, simplified, type Schema } from './schema';
 import { sentence } from './words';
 
 type Ui = UiSchema<unknown, Schema, object>;
+export type Values = Record<string, unknown>;
 
 /** Names of keywords that a form cannot show: several kinds of value, or values by their place. */
 const MANY = ['anyOf', 'oneOf', 'allOf', 'not', 'if', 'prefixItems'] as const;
 const TYPES = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array']);
 const DEEPEST = 6;
+/** In the place of what rjsf would show of several kinds. */
+const JSON_FIELD: Ui = { 'ui:field': 'pp-json', 'ui:fieldReplacesAnyOrOneOf': true };
 
 /** A flow's schema as a form shows it, and how. What it cannot show is edited as JSON. */
 export function parametersForm(given: Schema): { schema: Schema; ui: Ui } {
@@ -26,17 +29,17 @@ function ordered(schema: Schema): string[] {
 
 function uiOf(node: Schema, root: Schema, depth: number, above: readonly Schema[]): Ui {
   const found = resolved(node, root);
-  if (!isShown(found, root) || depth > DEEPEST) return { 'ui:field': 'pp-json' };
+  if (!isShown(found, root) || depth > DEEPEST) return JSON_FIELD;
   if (found.type === 'array') {
     const items = uiOf((found.items ?? {}) as Schema, root, depth + 1, above);
-    return items['ui:field'] === undefined ? { items } : { 'ui:field': 'pp-json' };
+    return items['ui:field'] === undefined ? { items } : JSON_FIELD;
   }
   if (found.type !== 'object') return leaf(found);
   const names = ordered(found);
   const own: Ui =
     depth === 0 ? { 'ui:order': names } : names.length > 0 ? { 'ui:order': [...names, '*'] } : {};
   const target = at(node, root);
-  if (above.includes(target)) return { 'ui:field': 'pp-json' }; // it holds itself
+  if (above.includes(target)) return JSON_FIELD; // it holds itself
   for (const name of names) {
     const inner = found.properties?.[name] as Schema;
     own[name] = { 'ui:title': titleOf(inner, name), ...uiOf(inner, root, depth + 1, [...above, target]) };
@@ -79,7 +82,39 @@ function leaf(found: Schema): Ui {
   };
 }
 
-/** What is sent: without parameters at their defaults, which the flow knows itself. */
-export function chosen(value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
+/** What a form begins with: the deployment's own values, and the flow's defaults for the rest. */
+export function beginning(given: Schema, defaults: Values): Values {
+  const found: Values = {};
+  for (const [name, field] of Object.entries(given.properties ?? {})) {
+    const initial = (field as Schema).default;
+    if (initial !== undefined && initial !== null) found[name] = initial;
+  }
+  return { ...found, ...defaults };
+}
+
+/** What is sent: without what is as it would be anyway, and without objects that nobody filled in. */
+export function chosen(values: Values, begun: Values): Values {
+  return Object.fromEntries(
+    Object.entries(values)
+      .map(([name, one]): [string, unknown] => [name, filled(one, begun[name])])
+      .filter(([name, one]) => one !== undefined && !same(one, begun[name])),
+  );
+}
+
+/** As a run gets it: what is sent, over what there is without. */
+export function whole(values: Values, begun: Values): Values {
+  const found = Object.fromEntries(
+    Object.entries(values).map(([name, one]) => [name, filled(one, begun[name])]),
+  );
+  return Object.fromEntries(Object.entries({ ...begun, ...found }).filter(([, one]) => one !== undefined));
+}
+
+/** A form makes an object for each of its groups of fields; one that is empty was not given. */
+function filled(value: unknown, begun: unknown): unknown {
+  if (value === undefined) return begun;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const inner = Object.entries(value)
+    .map(([name, one]): [string, unknown] => [name, filled(one, undefined)])
+    .filter(([, one]) => one !== undefined);
+  return inner.length === 0 ? begun : Object.fromEntries(inner);
 }

@@ -181,9 +181,10 @@ function Sections(
 
 function ArrayFieldTemplate(props: ArrayFieldTemplateProps<unknown, Schema, Context>) {
   const t = useText();
+  const title = props.uiSchema?.['ui:title'] ?? props.title;
   return (
     <fieldset className="pp-array" id={props.idSchema.$id}>
-      {props.title && <legend className="pp-label">{props.title}</legend>}
+      {title && <legend className="pp-label">{title}</legend>}
       {props.items.map(({ key, ...item }) => (
         <ArrayItem key={key} {...item} />
       ))}

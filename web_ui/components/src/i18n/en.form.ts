@@ -149,12 +149,13 @@ export const form = {
 
   'form.sum': 'A start takes',
   'form.sum.most': 'The cluster, at most',
+  'form.sum.core': 'core',
   'form.sum.cores': 'cores',
+  'form.sum.worker': 'worker',
   'form.sum.memory': 'memory',
   'form.sum.gpus': 'GPUs',
   'form.sum.workers': 'workers',
   'form.sum.price': 'per hour',
-  'form.sum.unknown': 'not known',
 
   'form.queue.name': 'Name',
   'form.queue.priority': 'Priority',

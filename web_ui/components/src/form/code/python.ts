@@ -2,7 +2,7 @@ import { gpuText } from '../amounts';
 import type { DaskSpec, Wanted } from '../model';
 
 const MEMBERS = { 'jupyter-server': 'JUPYTER_SERVER', 'prefect-agent': 'PREFECT_AGENT' } as const;
-const WIDTH = 68;
+const WIDTH = 56;
 
 /** The same in Python; it runs as it stands where one is signed in. */
 export function python(wanted: Wanted): string {

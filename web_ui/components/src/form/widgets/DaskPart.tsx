@@ -1,6 +1,7 @@
-import { useText } from '../../host/i18n';
+import { useText, type Text } from '../../host/i18n';
 import * as words from '../../ui/words';
 import type { DaskSpec, Gpu, Size } from '../model';
+import { perHour } from '../amounts';
 import type { FieldProblem } from '../problems';
 import { bounds } from '../sums';
 import { GpuPicker } from './GpuPicker';
@@ -11,11 +12,13 @@ interface DaskPartProps {
   sizes: readonly Size[];
   gpus: readonly Gpu[];
   errors?: readonly FieldProblem[];
+  /** Whether what it comes to stands below; it may stand elsewhere. */
+  summed?: boolean;
   onValue: (value: DaskSpec) => void;
 }
 
 /** Workers of a cluster: how many, how large, and what they come to. */
-export function DaskPart({ value, sizes, gpus, errors = [], onValue }: DaskPartProps) {
+export function DaskPart({ value, sizes, gpus, errors = [], summed = true, onValue }: DaskPartProps) {
   const t = useText();
   const set = (part: DaskSpec) => onValue(kept({ ...value, ...part }));
   const worker = sizes.find((one) => one.name === value.worker_size);
@@ -104,7 +107,7 @@ export function DaskPart({ value, sizes, gpus, errors = [], onValue }: DaskPartP
         checked={value.spot ?? false}
         onChecked={(on) => set({ spot: on || undefined })}
       />
-      <DaskSum value={value} sizes={sizes} />
+      {summed && <DaskSum value={value} sizes={sizes} />}
     </div>
   );
 }
@@ -113,17 +116,20 @@ export function DaskPart({ value, sizes, gpus, errors = [], onValue }: DaskPartP
 export function DaskSum({ value, sizes }: { value: DaskSpec; sizes: readonly Size[] }) {
   const t = useText();
   const { least, most } = bounds(value, sizes);
-  const range = (one: (sum: typeof most) => string) =>
-    one(least) === one(most) ? one(most) : `${one(least)} – ${one(most)}`;
-  const price = (sum: typeof most) =>
-    sum.price_per_hour === null ? t('form.sum.unknown') : words.money(sum.price_per_hour);
+  const range = (of: (sum: typeof most) => string) =>
+    of(least) === of(most) ? of(most) : `${of(least)} – ${of(most)}`;
+  const one = (text: string, single: Text, several: Text) => t(text === '1' ? single : several);
+  const workers = range((sum) => String(sum.workers));
+  const cores = range((sum) => String(sum.cores));
   return (
     <output className="pp-sum" aria-label={t('form.sum.most')}>
-      <Figure name={t('form.sum.workers')}>{range((one) => String(one.workers))}</Figure>
-      <Figure name={t('form.sum.cores')}>{range((one) => String(one.cores))}</Figure>
-      <Figure name={t('form.sum.memory')}>{range((one) => words.bytes(one.memory_bytes))}</Figure>
-      {most.gpus > 0 && <Figure name={t('form.sum.gpus')}>{range((one) => String(one.gpus))}</Figure>}
-      <Figure name={t('form.sum.price')}>{range(price)}</Figure>
+      <Figure name={one(workers, 'form.sum.worker', 'form.sum.workers')}>{workers}</Figure>
+      <Figure name={one(cores, 'form.sum.core', 'form.sum.cores')}>{cores}</Figure>
+      <Figure name={t('form.sum.memory')}>{range((sum) => words.bytes(sum.memory_bytes))}</Figure>
+      {most.gpus > 0 && <Figure name={t('form.sum.gpus')}>{range((sum) => String(sum.gpus))}</Figure>}
+      {most.price_per_hour !== null && (
+        <Figure name={t('form.sum.price')}>{range((sum) => perHour(sum.price_per_hour))}</Figure>
+      )}
     </output>
   );
 }

@@ -51,7 +51,7 @@ export function Pairs({ label, add, value, errors = [], onValue }: PairsProps) {
               quiet
               label={t('form.variables.name')}
               placeholder={t('form.variables.name')}
-              className="mono"
+              mono
               value={name}
               errors={[...twice(rows, at, t), ...ofName(errors, name)]}
               onText={(typed) => set(at, [typed, text])}
@@ -60,7 +60,7 @@ export function Pairs({ label, add, value, errors = [], onValue }: PairsProps) {
               quiet
               label={`${t('form.variables.value')} ${name}`}
               placeholder={t('form.variables.value')}
-              className="mono"
+              mono
               value={text}
               onText={(typed) => set(at, [name, typed])}
             />

@@ -27,7 +27,8 @@ export function Repositories({ value = [], secrets, errors = [], onValue }: Repo
         <>
           <TextInput
             label={t('form.git.url')}
-            className="mono wide"
+            mono
+            className="wide"
             placeholder="https://…"
             value={one.url ?? ''}
             errors={errorsAt(wrong, 'url')}
@@ -35,14 +36,14 @@ export function Repositories({ value = [], secrets, errors = [], onValue }: Repo
           />
           <TextInput
             label={t('form.git.ref')}
-            className="mono"
+            mono
             value={one.ref ?? ''}
             errors={errorsAt(wrong, 'ref')}
             onText={(ref) => set({ ref: ref || undefined })}
           />
           <TextInput
             label={t('form.git.path')}
-            className="mono"
+            mono
             placeholder={folderOf(one.url ?? '')}
             value={one.path ?? ''}
             errors={errorsAt(wrong, 'path')}

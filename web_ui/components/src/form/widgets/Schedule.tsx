@@ -25,7 +25,7 @@ export function Schedule({ cron, timezone, errors = [], from, onCron, onTimezone
       <div className="pp-grid">
         <TextInput
           label={t('form.cron')}
-          className="mono"
+          mono
           placeholder="0 2 * * *"
           value={cron}
           errors={[...errors, ...wrong]}

@@ -28,7 +28,7 @@ export function Script({ label, hint, placeholder, value = '', errors, onValue }
             wrap="off"
             spellCheck={false}
             autoComplete="off"
-            rows={Math.min(20, Math.max(4, count + 1))}
+            rows={Math.min(20, Math.max(3, count + 1))}
             placeholder={placeholder}
             value={value}
             onScroll={(event) => {

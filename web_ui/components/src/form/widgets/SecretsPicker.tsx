@@ -48,7 +48,7 @@ export function SecretsPicker({ value = [], secrets, errors = [], onValue }: Sec
             {one.path === undefined ? (
               <TextInput
                 label={t('form.secrets.target.variable')}
-                className="mono"
+                mono
                 value={one.variable ?? ''}
                 errors={errorsAt(wrong, 'variable')}
                 onText={(variable) => set({ variable })}
@@ -56,7 +56,7 @@ export function SecretsPicker({ value = [], secrets, errors = [], onValue }: Sec
             ) : (
               <TextInput
                 label={t('form.secrets.target.file')}
-                className="mono"
+                mono
                 value={one.path}
                 errors={errorsAt(wrong, 'path')}
                 onText={(path) => set({ path })}

@@ -1,6 +1,7 @@
 import { useId, useState } from 'react';
 import { useText, type Text } from '../../host/i18n';
 import * as words from '../../ui/words';
+import { perHour } from '../amounts';
 import type { Evidence, Size } from '../model';
 import { Errors } from './parts';
 
@@ -75,10 +76,10 @@ function SizeCard({ size, group, chosen, evidence, onChoose }: SizeCardProps) {
     <label className={`pp-size ${chosen ? 'on' : ''} ${off ? 'off' : ''}`}>
       <input type="radio" name={group} checked={chosen} disabled={off && !chosen} onChange={onChoose} />
       <span className="top">
-        <b>{size.display || size.name}</b>
+        <b>{size.name}</b>
         {size.price_per_hour !== null && (
           <span className="num small">
-            {t('form.size.per-hour', { price: words.money(size.price_per_hour) })}
+            {t('form.size.per-hour', { price: perHour(size.price_per_hour) })}
           </span>
         )}
       </span>

@@ -57,11 +57,23 @@ type InputProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onChang
   hint?: ReactNode;
   errors?: readonly string[];
   quiet?: boolean;
+  /** For what a machine reads. */
+  mono?: boolean;
   value: string;
   onText: (text: string) => void;
 };
 
-export function TextInput({ label, hint, errors, quiet, value, onText, className, ...rest }: InputProps) {
+export function TextInput({
+  mono = false,
+  label,
+  hint,
+  errors,
+  quiet,
+  value,
+  onText,
+  className,
+  ...rest
+}: InputProps) {
   return (
     <Field label={label} hint={hint} errors={errors} quiet={quiet} className={className}>
       {(ids) => (
@@ -71,6 +83,7 @@ export function TextInput({ label, hint, errors, quiet, value, onText, className
           spellCheck={false}
           {...rest}
           {...ids}
+          className={mono ? 'mono' : undefined}
           value={value}
           onChange={(event) => onText(event.target.value)}
         />
