@@ -1,11 +1,12 @@
 import Form from '@rjsf/core';
-import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from 'react';
+import { useId, useMemo, useRef, useState, type FormEvent } from 'react';
 import { useText } from '../host/i18n';
 import { Button, Problem } from '../ui/primitives';
 import { fields } from './fields';
 import { beginning, chosen, parametersForm, whole, type Values } from './parameters';
 import { errorSchema, fieldProblems } from './problems';
 import { same, type Schema } from './schema';
+import { useFirstFault } from './focus';
 import { templates, widgets } from './templates';
 import { faults, validatorIn } from './validator';
 import { Field, Segments } from './widgets/parts';
@@ -50,9 +51,7 @@ export function ParametersForm({
   }, [schema, parsed.values, begun, given, t, error, tried]);
   const extra = useMemo(() => errorSchema(problems), [problems]);
   const validator = useMemo(() => validatorIn(t), [t]);
-  useEffect(() => {
-    if (tried > 0) box.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [tried]);
+  useFirstFault(box, tried);
   const run = () => {
     setTried((times) => times + 1);
     const wrong = faults(schema, withoutNull(whole(parsed.values, begun), given), t).length > 0;

@@ -1,5 +1,5 @@
 import Form from '@rjsf/core';
-import { useCallback, useEffect, useId, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useCallback, useId, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useApi } from '../api/client';
 import { PlatformProblem } from '../api/problem';
 import { useText } from '../host/i18n';
@@ -10,6 +10,7 @@ import { checks } from './checks';
 import { Code } from './Code';
 import type { FormContext } from './context';
 import { fields } from './fields';
+import { useFirstFault } from './focus';
 import { uiSchema } from './kinds';
 import type { Cluster, Evidence, Kind, Resource, Spec, Wanted } from './model';
 import { errorSchema, fieldProblems, type FieldProblem } from './problems';
@@ -96,10 +97,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
     set,
   };
 
-  useEffect(() => {
-    if (tried === 0) return;
-    column.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [tried]);
+  useFirstFault(column, tried);
 
   const save = async () => {
     setTried((times) => times + 1);

@@ -28,7 +28,8 @@ type Props<Value> = Omit<FieldProps<unknown, Schema, FormContext>, 'formData' | 
 /** What stands around a field of ours: its name, hint, errors, and what the form knows. */
 function useParts(props: Props<never>) {
   const t = useText();
-  const errors: FieldProblem[] = errorsBelow(props.errorSchema);
+  const here = (props.rawErrors ?? []).map((problem): FieldProblem => ({ path: [], problem }));
+  const errors = [...here, ...errorsBelow(props.errorSchema)]; // rjsf parts the two
   const context: FormContext = props.registry.formContext;
   return {
     t,
