@@ -28,7 +28,7 @@ type Props<Value> = Omit<FieldProps<unknown, Schema, FormContext>, 'formData' | 
 /** What stands around a field of ours: its name, hint, errors, and what the form knows. */
 function useParts(props: Props<never>) {
   const t = useText();
-  const here = (props.rawErrors ?? []).map((problem): FieldProblem => ({ path: [], problem }));
+  const here = (props.rawErrors ?? []).map((problem: string): FieldProblem => ({ path: [], problem }));
   const errors = [...here, ...errorsBelow(props.errorSchema)]; // rjsf parts the two
   const context: FormContext = props.registry.formContext;
   return {
