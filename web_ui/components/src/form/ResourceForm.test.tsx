@@ -243,7 +243,7 @@ describe('secrets', () => {
     type('Secret', 'db-password');
     expect(screen.getByLabelText('Variable')).toHaveProperty('value', 'DB_PASSWORD');
     fireEvent.click(screen.getByRole('radio', { name: 'file' }));
-    type('File below the home directory', '~/.pgpass');
+    type('File, below ~/', '~/.pgpass');
     expect(code()).toContain('"secrets": [{"secret": "db-password", "path": "~/.pgpass"}]'.slice(0, 11));
     fireEvent.click(screen.getByRole('tab', { name: 'Command' }));
     expect(code()).toContain('--secret');

@@ -32,7 +32,9 @@ function uiOf(node: Schema, root: Schema, depth: number, above: readonly Schema[
   if (!isShown(found, root) || depth > DEEPEST) return JSON_FIELD;
   if (found.type === 'array') {
     const items = uiOf((found.items ?? {}) as Schema, root, depth + 1, above);
-    return items['ui:field'] === undefined ? { items } : JSON_FIELD;
+    if (items['ui:field'] !== undefined) return JSON_FIELD;
+    // What stands in a list has its number there, and needs no name beside it.
+    return { items: { ...items, 'ui:options': { ...items['ui:options'], label: false } } };
   }
   if (found.type !== 'object') return leaf(found);
   const names = ordered(found);

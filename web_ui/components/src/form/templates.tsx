@@ -73,6 +73,7 @@ function BaseInputTemplate(props: BaseInputTemplateProps<unknown, Schema, Contex
       disabled={disabled}
       readOnly={readonly}
       aria-required={required}
+      aria-label={props.hideLabel ? props.label : undefined}
       step={schema.type === 'integer' ? 1 : type === 'datetime-local' ? 1 : 'any'}
       min={schema.minimum}
       max={schema.maximum}

@@ -108,7 +108,7 @@ export const form = {
   'form.secrets.variable': 'variable',
   'form.secrets.file': 'file',
   'form.secrets.target.variable': 'Variable',
-  'form.secrets.target.file': 'File below the home directory',
+  'form.secrets.target.file': 'File, below ~/',
   'form.secrets.mode': 'Mode',
   'form.secrets.add': 'Add secret',
   'form.secrets.hint': 'Names only. Values cannot be read back by anybody, and are masked in logs.',

@@ -4,6 +4,14 @@ import * as words from '../../ui/words';
 import type { Reading } from '../schedule';
 import { TextInput } from './parts';
 
+const WHEN = new Intl.DateTimeFormat(undefined, {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+
 interface ScheduleProps {
   cron: string;
   timezone: string;
@@ -46,7 +54,9 @@ export function Schedule({ cron, timezone, errors = [], from, onCron, onTimezone
           <ol className="small num">
             {read.next.map((one) => (
               <li key={one.getTime()}>
-                <time dateTime={one.toISOString()}>{words.exact(one)}</time>
+                <time dateTime={one.toISOString()} title={words.exact(one)}>
+                  {WHEN.format(one)}
+                </time>
               </li>
             ))}
           </ol>
