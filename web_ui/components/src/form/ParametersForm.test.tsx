@@ -20,6 +20,13 @@ const SCHEMA = {
       position: 5,
       title: 'conf',
     },
+    table: {
+      title: 'table',
+      position: 7,
+      type: 'object',
+      additionalProperties: { type: 'number' },
+      default: {},
+    },
     either: { anyOf: [{ type: 'integer' }, { type: 'string' }], default: 3, position: 6, title: 'either' },
   },
   required: ['day'],
@@ -83,6 +90,19 @@ describe('parameters', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Remove Item 1' }));
     run();
     expect(onRun).toHaveBeenCalledExactlyOnceWith({ conf: { name: 'x', ratio: 0.5 }, files: [] });
+  });
+
+  it('may be names with numbers', () => {
+    const onRun = shown({ defaults: { day: '2026-03-01' } });
+    fireEvent.click(screen.getByRole('button', { name: 'Add entry' }));
+    fireEvent.change(screen.getByPlaceholderText('Name'), { target: { value: 'rows' } });
+    type('Value rows', 'x');
+    expect(screen.getByText('It has to be number.')).toBeTruthy();
+    type('Value rows', '1.');
+    type('Value rows', '1.50');
+    expect(screen.getByLabelText('Value rows')).toHaveProperty('value', '1.50');
+    run();
+    expect(onRun).toHaveBeenCalledExactlyOnceWith({ table: { rows: 1.5 } });
   });
 
   it('of several kinds are edited as JSON', () => {

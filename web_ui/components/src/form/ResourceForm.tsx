@@ -72,10 +72,10 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const catalogue = useMemo(() => sizes.data?.items ?? [], [sizes.data]);
   const problems = useMemo(() => {
     const own = faults(schema, kept, t).map((one) => ({ path: one.path, problem: one.message }));
-    return [...own, ...checks(kind, kept, catalogue, t), ...lasting(refusal, kept, name)];
-  }, [schema, kept, kind, catalogue, refusal, name, t]);
+    return [...own, ...checks(kind, kept, t), ...lasting(refusal, kept, name)];
+  }, [schema, kept, kind, refusal, name, t]);
   const nameProblems = nameErrors(kind, name, tried > 0, problems, t);
-  const blocking = [...faults(schema, kept, t), ...checks(kind, kept, catalogue, t)].length;
+  const blocking = [...faults(schema, kept, t), ...checks(kind, kept, t)].length;
   const unplaced = refusal !== null && !isPlaced(refusal.error, schema);
 
   const set = useCallback(
@@ -139,7 +139,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const extra = useMemo(() => errorSchema(problems), [problems]);
   const validator = useMemo(() => validatorIn(t), [t]);
   const flowless = kind === 'dask-cluster' && (flows.data?.items.length ?? 0) === 0;
-  const count = blocking + (nameProblems.length > 0 ? 1 : 0);
+  const count = problems.filter((one) => one.path[0] !== 'name').length + (nameProblems.length > 0 ? 1 : 0);
 
   return (
     <div className="pp-form">

@@ -6,8 +6,8 @@ import type { FieldProblem } from './problems';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 
 /** What no schema says of a spec, and can be told before it is sent. The platform looks at all of it again. */
-export function checks(kind: Kind, spec: Spec, sizes: readonly Size[], t: Translate): FieldProblem[] {
-  if (kind === 'dask-cluster') return dask(spec as DaskSpec, sizes, t);
+export function checks(kind: Kind, spec: Spec, t: Translate): FieldProblem[] {
+  if (kind === 'dask-cluster') return dask(spec as DaskSpec, t);
   if (kind === 'prefect-agent') return [];
   const secrets = (spec.secrets ?? []) as Attachment[];
   const variables = (spec.variables ?? {}) as Record<string, string>;
@@ -44,15 +44,20 @@ function named(variables: Record<string, string>, t: Translate): FieldProblem[] 
     }));
 }
 
-function dask(spec: DaskSpec, sizes: readonly Size[], t: Translate): FieldProblem[] {
-  const found: FieldProblem[] = [];
-  if (spec.adapt && spec.adapt.minimum > spec.adapt.maximum)
-    found.push({ path: ['adapt'], problem: t('form.error.bounds') });
+function dask(spec: DaskSpec, t: Translate): FieldProblem[] {
+  const crossed = spec.adapt && spec.adapt.minimum > spec.adapt.maximum;
+  return crossed ? [{ path: ['adapt'], problem: t('form.error.bounds') }] : [];
+}
+
+/** More threads than cores are allowed, and seldom meant. */
+export function threadsNote(spec: DaskSpec, sizes: readonly Size[], t: Translate): string | undefined {
   const size = sizes.find((one) => one.name === spec.worker_size);
-  const most = Math.floor((size?.cores ?? 1) / (spec.processes ?? 1));
-  if (spec.threads && size && spec.threads > Math.max(1, most)) {
-    const told = { size: size.name, cores: words.cores(size.cores), most: Math.max(1, most) };
-    found.push({ path: ['threads'], problem: t('form.error.threads', told) });
-  }
-  return found;
+  if (size === undefined || !spec.threads || (spec.processes ?? 1) * spec.threads <= Math.max(1, size.cores))
+    return undefined;
+  const told = {
+    size: size.name,
+    cores: words.cores(size.cores),
+    threads: (spec.processes ?? 1) * spec.threads,
+  };
+  return t('form.dask.crowded', told);
 }

@@ -5,7 +5,7 @@ import * as words from '../ui/words';
 import type { FormContext } from './context';
 import type { Attachment, DaskSpec, GpuRequest, Queue, Repository } from './model';
 import { errorsBelow, type FieldProblem } from './problems';
-import { resolved, type Schema } from './schema';
+import { resolved, same, type Schema } from './schema';
 import { AmountInput } from './widgets/AmountInput';
 import { DaskPart } from './widgets/DaskPart';
 import { GpuPicker } from './widgets/GpuPicker';
@@ -18,7 +18,7 @@ import { Script } from './widgets/Script';
 import { SecretSelect, SecretsPicker } from './widgets/SecretsPicker';
 import { SecondsInput, Shutoff } from './widgets/Shutoff';
 import { SizeCards } from './widgets/SizeCards';
-import { fieldHint, fieldName } from './words';
+import { fieldHint, fieldName, sentence } from './words';
 
 type Props<Value> = Omit<FieldProps<unknown, Schema, FormContext>, 'formData' | 'onChange'> & {
   formData?: Value;
@@ -183,9 +183,17 @@ function ShutoffField(props: Props<string>) {
 }
 
 function SecondsField(props: Props<number>) {
-  const { own, label, hint } = useParts(props as Props<never>);
+  const { t, own, label, hint } = useParts(props as Props<never>);
+  const hour = props.name === 'idle_timeout_seconds' ? t('form.seconds.hour') : undefined;
   return (
-    <SecondsInput label={label} hint={hint} value={props.formData} errors={own} onValue={props.onChange} />
+    <SecondsInput
+      placeholder={hour}
+      label={label}
+      hint={hint}
+      value={props.formData}
+      errors={own}
+      onValue={props.onChange}
+    />
   );
 }
 
@@ -208,6 +216,32 @@ function DaskField(props: Props<number>) {
     />
   );
 }
+
+/** `dict[str, int]`: names beside values. A text that is no number stays one, and the schema says so. */
+function MapField(props: Props<Record<string, unknown>>) {
+  const { t, errors } = useParts(props as Props<never>);
+  const numbers = resolved(props.schema.additionalProperties, props.registry.rootSchema).type !== 'string';
+  const read = (all: Record<string, string>) =>
+    Object.fromEntries(Object.entries(all).map(([name, text]) => [name, numbers ? number(text) : text]));
+  const [texts, setTexts] = useState(() => written(props.formData));
+  const value = same(read(texts), props.formData ?? {}) ? texts : written(props.formData);
+  return (
+    <Pairs
+      label={props.uiSchema?.['ui:title'] ?? sentence(props.name)}
+      add={t('form.parameters.entry')}
+      value={value}
+      errors={errors}
+      onValue={(next = {}) => {
+        setTexts(next);
+        props.onChange(read(next));
+      }}
+    />
+  );
+}
+
+const number = (text: string) => (text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text);
+const written = (all: Record<string, unknown> | undefined) =>
+  Object.fromEntries(Object.entries(all ?? {}).map(([name, value]) => [name, String(value)]));
 
 function HiddenField() {
   return null;
@@ -276,6 +310,7 @@ export const fields = {
   'pp-shutoff': ShutoffField,
   'pp-seconds': SecondsField,
   'pp-dask': DaskField,
+  'pp-map': MapField,
   'pp-hidden': HiddenField,
   'pp-json': JsonField,
 } as const;

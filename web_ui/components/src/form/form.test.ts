@@ -3,7 +3,7 @@ import { PlatformProblem } from '../api/problem';
 import { translate as t } from '../host/i18n';
 import { byteCount, bytesText, gpuText, perHour } from './amounts';
 import { changes, needsRestart } from './changes';
-import { checks } from './checks';
+import { checks, threadsNote } from './checks';
 import type { Size } from './model';
 import { beginning, chosen, parametersForm, whole } from './parameters';
 import { errorSchema, errorsBelow, fieldProblems } from './problems';
@@ -143,16 +143,17 @@ describe('checks', () => {
         { secret: 'd', path: '~/x' },
       ],
     };
-    expect(paths(checks('jupyter-server', spec, [], t))).toEqual([
+    expect(paths(checks('jupyter-server', spec, t))).toEqual([
       'size', 'variables.A', 'secrets.1.variable', 'secrets.3.path', 'variables.1B',
     ]); // prettier-ignore
   });
 
-  it('know how many threads a size has', () => {
-    const spec = { worker_size: 'medium', threads: 9, adapt: { minimum: 3, maximum: 2 } };
-    const found = checks('dask-cluster', spec, [size('medium', 2, null)], t);
-    expect(paths(found)).toEqual(['adapt', 'threads']);
-    expect(found[1]?.problem).toBe('medium has 2 cores: 1 to 2.');
+  it('know of clusters', () => {
+    const spec = { worker_size: 'medium', threads: 3, processes: 2, adapt: { minimum: 3, maximum: 2 } };
+    expect(paths(checks('dask-cluster', spec, t))).toEqual(['adapt']);
+    const sizes = [size('medium', 4, null)];
+    expect(threadsNote(spec, sizes, t)).toBe('medium has 4 cores: 6 threads share them.');
+    expect(threadsNote({ ...spec, threads: 2 }, sizes, t)).toBeUndefined();
   });
 });
 
@@ -258,6 +259,8 @@ describe('parameters', () => {
       model: { $ref: '#/definitions/Model' },
       loop: { $ref: '#/definitions/Loop' },
       list: { type: 'array', items: { type: 'number' } },
+      map: { type: 'object', additionalProperties: { type: 'integer' } },
+      free: { type: 'object', additionalProperties: true },
       pair: { type: 'array', prefixItems: [{ type: 'string' }, { type: 'string' }] } as Schema,
     },
     definitions: {
@@ -271,7 +274,8 @@ describe('parameters', () => {
     const { ui } = parametersForm(schema);
     expect(ui['ui:order']?.slice(0, 2)).toEqual(['a', 'b']);
     const json = Object.keys(ui).filter((name) => ui[name]?.['ui:field'] === 'pp-json');
-    expect(json.sort()).toEqual(['any', 'many', 'pair']);
+    expect(json.sort()).toEqual(['any', 'free', 'many', 'pair']);
+    expect(ui.map?.['ui:field']).toBe('pp-map');
     expect(ui.loop?.next?.['ui:field']).toBe('pp-json');
     expect(ui.a?.['ui:emptyValue']).toBeNull();
     expect(ui.b?.['ui:title']).toBe('B');

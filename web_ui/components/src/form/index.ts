@@ -1,4 +1,6 @@
 /** Everything about forms: its own entry, so that a page without one loads nothing of it. */
+import '../style/form.css';
+
 export type { Cluster, DaskSpec, Evidence, Kind, Resource, Spec, Wanted } from './model';
 export { ResourceForm, type ResourceFormProps } from './ResourceForm';
 export { ParametersForm, type ParametersFormProps } from './ParametersForm';

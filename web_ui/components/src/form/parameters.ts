@@ -37,6 +37,7 @@ function uiOf(node: Schema, root: Schema, depth: number, above: readonly Schema[
     return { items: { ...items, 'ui:options': { ...items['ui:options'], label: false } } };
   }
   if (found.type !== 'object') return leaf(found);
+  if (found.properties === undefined) return { 'ui:field': 'pp-map' };
   const names = ordered(found);
   const own: Ui =
     depth === 0 ? { 'ui:order': names } : names.length > 0 ? { 'ui:order': [...names, '*'] } : {};
@@ -69,9 +70,7 @@ function isShown(found: Schema, root: Schema): boolean {
 /** `dict[str, int]` is names beside values; `dict` alone may hold anything. */
 function isPlainMap(found: Schema, root: Schema): boolean {
   if (typeof found.additionalProperties !== 'object') return false;
-  return ['string', 'number', 'integer', 'boolean'].includes(
-    String(resolved(found.additionalProperties, root).type),
-  );
+  return ['string', 'number', 'integer'].includes(String(resolved(found.additionalProperties, root).type));
 }
 
 /** An empty input of a parameter that may be None means that, where its default is something else. */

@@ -48,7 +48,6 @@ export const form = {
   'form.error.twice': '{what} is given twice.',
   'form.error.variable-and-secret': '{what} is given by a secret too.',
   'form.error.bounds': 'The least is more than the most.',
-  'form.error.threads': '{size} has {cores}: 1 to {most}.',
   'form.error.json': 'This is no JSON: {why}',
 
   'form.section.about': 'About',
@@ -129,6 +128,7 @@ export const form = {
   'form.shutoff.never': 'never',
 
   'form.seconds.never': 'never',
+  'form.seconds.hour': '1, by default',
   'form.seconds.unit': 'Unit of {what}',
 
   'form.dask.fixed': 'so many',
@@ -141,6 +141,7 @@ export const form = {
   'form.dask.scheduler-size': 'Scheduler size',
   'form.dask.processes': 'Processes of a worker',
   'form.dask.threads': 'Threads of a process',
+  'form.dask.crowded': '{size} has {cores}: {threads} threads share them.',
   'form.dask.spot': 'Workers may stand on machines that can be taken away',
   'form.dask.gpus': 'GPUs of each worker',
   'form.dask.plain-worker': '1 core, 1 GiB',
@@ -148,7 +149,7 @@ export const form = {
   'form.dask.automatic': 'automatic',
 
   'form.sum': 'A start takes',
-  'form.sum.most': 'The cluster, at most',
+  'form.sum.most': 'The cluster takes',
   'form.sum.core': 'core',
   'form.sum.cores': 'cores',
   'form.sum.worker': 'worker',
@@ -185,6 +186,7 @@ export const form = {
   'form.parameters.null': 'Empty means None.',
   'form.parameters.item': 'Item {number}',
   'form.parameters.key': 'Key',
+  'form.parameters.entry': 'Add entry',
 
   'form.python.as': 'As the flow',
   'form.python.hint': 'Scheduler and workers get the interpreter and packages of its latest version.',

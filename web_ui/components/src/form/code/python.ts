@@ -34,6 +34,7 @@ function cluster({ name, spec: given }: Wanted): string {
   if (spec.gpu) said.push(['gpu', literal(gpuText(spec.gpu) ?? '1')]);
   if (spec.idle_timeout_seconds) said.push(['idle_timeout', String(spec.idle_timeout_seconds)]);
   if (spec.lifetime_seconds) said.push(['lifetime', String(spec.lifetime_seconds)]);
+  said.push(['shutdown_on_close', 'False']); // what a form opens does not end with a kernel
   const body = said.map(([field, value]) => `    ${field}=${value},`).join('\n');
   return `from prefect_platform import PlatformCluster\n\ncluster = PlatformCluster(\n${body}\n)`;
 }

@@ -1,5 +1,6 @@
 import { useText, type Text } from '../../host/i18n';
 import * as words from '../../ui/words';
+import { threadsNote } from '../checks';
 import type { DaskSpec, Gpu, Size } from '../model';
 import { perHour } from '../amounts';
 import type { FieldProblem } from '../problems';
@@ -91,6 +92,7 @@ export function DaskPart({ value, sizes, gpus, errors = [], summed = true, onVal
           min={1}
           placeholder={worker ? String(Math.max(1, Math.floor(worker.cores / (value.processes ?? 1)))) : '1'}
           value={value.threads}
+          hint={threadsNote(value, sizes, t)}
           errors={errorsAt(errors, 'threads')}
           onValue={(threads) => set({ threads })}
         />

@@ -33,11 +33,13 @@ interface SecondsProps {
   hint?: string;
   value: number | null | undefined;
   errors?: readonly string[];
+  /** What an empty one means. */
+  placeholder?: string;
   onValue: (seconds: number | undefined) => void;
 }
 
 /** A time as a number of minutes, hours or days; empty is never. */
-export function SecondsInput({ label, hint, value, errors, onValue }: SecondsProps) {
+export function SecondsInput({ label, hint, value, errors, placeholder, onValue }: SecondsProps) {
   const t = useText();
   const [unit, setUnit] = useState(() => unitOf(value));
   useEffect(() => {
@@ -53,7 +55,7 @@ export function SecondsInput({ label, hint, value, errors, onValue }: SecondsPro
             min={0}
             step="any"
             className="num"
-            placeholder={t('form.seconds.never')}
+            placeholder={placeholder ?? t('form.seconds.never')}
             value={value == null ? '' : String(value / factor(unit))}
             onChange={(event) =>
               onValue(event.target.value === '' ? undefined : Number(event.target.value) * factor(unit))
