@@ -13,6 +13,7 @@
         OffsetMismatch           a log append that does not start where the log ends
         AlreadyClaimed           a second launcher asks for a workload
         IdempotencyConflict      one Idempotency-Key, two different requests
+        ChangedMeanwhile         somebody changed the thing after the caller had read it
         SecretUnavailable        a run asks for a secret that cannot be given to it
       TooLarge                   a body or bundle over its bound
       DigestMismatch             bytes that are not the bytes their digest names
@@ -163,6 +164,12 @@ class IdempotencyConflict(Conflict):
     """One Idempotency-Key came with two different requests."""
 
     code = "idempotency-conflict"
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody changed the thing after the caller had read it; `data["updated_at"]` says when."""
+
+    code = "changed-meanwhile"
 
 
 class SecretUnavailable(Conflict):

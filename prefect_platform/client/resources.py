@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -31,9 +32,21 @@ class Resources:
     def get(self, project: str, kind: ResourceKind, name: str) -> Resource:
         return self._transport.call("GET", _one(project, kind, name), Resource)
 
-    def update(self, project: str, kind: ResourceKind, name: str, spec: Mapping[str, Any]) -> Resource:
-        """Another spec: what runs goes on as it is until it is restarted."""
-        wanted = body(ResourceUpdate, spec=dict(spec))
+    def update(
+        self,
+        project: str,
+        kind: ResourceKind,
+        name: str,
+        spec: Mapping[str, Any],
+        *,
+        unchanged_since: datetime | None = None,
+    ) -> Resource:
+        """Another spec: what runs goes on as it is until it is restarted.
+
+        Raises:
+            ChangedMeanwhile: `updated_at` of the resource is another than `unchanged_since`.
+        """
+        wanted = body(ResourceUpdate, spec=dict(spec), unchanged_since=unchanged_since)
         return self._transport.call("PUT", _one(project, kind, name), Resource, body=wanted)
 
     def delete(self, project: str, kind: ResourceKind, name: str) -> Resource:

@@ -88,3 +88,5 @@ class ResourceUpdate(Request):
     """Another spec. What runs goes on as it is until it is restarted."""
 
     spec: dict[str, Any] = Field(max_length=100)
+    unchanged_since: When | None = None
+    """`updated_at` of the resource as the caller read it: refused if somebody changed it after that."""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from prefect_platform.errors import Conflict, Forbidden, NotFound, foreign
+from prefect_platform.errors import ChangedMeanwhile, Conflict, Forbidden, NotFound, foreign
 from prefect_platform.names import nearest
 from prefect_platform.server.db.tables import MemberRow, ProjectRow, ResourceRow, UserRow, WorkloadRow
 from prefect_platform.server.services import jupyter_servers, projects, resource_views
@@ -52,7 +52,8 @@ async def create(parts: Parts, caller: Caller, project_name: str, request: Resou
     except IntegrityError as error:
         raise Conflict(
             f"There is a {request.kind.value} named {request.name!r} in project {project_name!r}: choose "
-            "another name, or change that one."
+            "another name, or change that one.",
+            fields=[{"field": "name", "problem": "another one has this name"}],
         ) from error
     parts.wakeups.notify(RESOURCES)
     return view
@@ -126,9 +127,12 @@ async def update(
 
     Raises:
         UsageError: the spec cannot be.
+        ChangedMeanwhile: somebody changed it after the moment that the request names.
     """
     async with parts.database.session() as session:
         project, row = await _changeable(session, caller, project_name, kind, name)
+        if request.unchanged_since is not None and request.unchanged_since != row.updated_at:
+            raise await _changed(session, project, row)
         change(row, await kind_of(kind).check(session, parts, project, request.spec), parts.clock.now())
         await session.flush()
         return await resource_views.resource(session, parts, project, row)
@@ -206,6 +210,20 @@ async def remove(parts: Parts, caller: Caller, project_name: str, kind: Resource
     parts.contents.forget()
     parts.wakeups.notify(RESOURCES)
     return view
+
+
+async def _changed(session: AsyncSession, project: ProjectRow, row: ResourceRow) -> ChangedMeanwhile:
+    """Who may have done it is told by who may: a row does not keep who did."""
+    owner = await session.get(UserRow, row.owner_id)
+    who = [owner.name if owner else "its owner"]
+    if not kind_of(row.kind).private:
+        who.append(f"an owner of project {project.name!r}")
+    return ChangedMeanwhile(
+        f"{row.kind} {row.name!r} was changed at {row.updated_at:%Y-%m-%d %H:%M:%S} UTC by "
+        f"{' or '.join(who)}, after you had read it: read it again, and make your change in what it is now.",
+        updated_at=row.updated_at.isoformat(),
+        by=who,
+    )
 
 
 def _want_start(row: ResourceRow, parts: Parts) -> None:

@@ -13,6 +13,8 @@ from prefect_platform.names import nearest
 Spec = TypeVar("Spec", bound=BaseModel)
 NAMED = 5
 """Faults that one sentence names."""
+MOST_FIELDS = 20
+"""Faults that the answer lists for a form."""
 
 
 def parsed(model: type[Spec], spec: Mapping[str, Any]) -> Spec:
@@ -24,9 +26,26 @@ def parsed(model: type[Spec], spec: Mapping[str, Any]) -> Spec:
     try:
         return model.model_validate(dict(spec))
     except ValidationError as error:
-        faults = [_fault(model, dict(one)) for one in error.errors()]
+        errors = [dict(one) for one in error.errors()]
+        faults = [_fault(model, one) for one in errors]
         more = f" And {len(faults) - NAMED} more." if len(faults) > NAMED else ""
-        raise UsageError(f"spec: {'; '.join(faults[:NAMED])}.{more}") from None
+        fields = [_field(one) for one in errors[:MOST_FIELDS]]
+        raise UsageError(f"spec: {'; '.join(faults[:NAMED])}.{more}", fields=fields) from None
+
+
+def refused(problem: str, *place: str | int) -> UsageError:
+    """A spec that fits its model and still cannot be: the message begins with the first name of the place."""
+    field = ".".join(["spec", *map(str, place)])
+    return UsageError(f"{place[0]}: {problem}", fields=[{"field": field, "problem": problem}])
+
+
+def _field(error: dict[str, Any]) -> dict[str, str]:
+    """As in the answer to a request that does not fit; the names are of the caller's own body."""
+    where = ".".join(["spec", *(str(part) for part in error["loc"])])
+    return {
+        "field": foreign(where),
+        "problem": "unknown" if error["type"] == "extra_forbidden" else error["msg"],
+    }
 
 
 def _fault(model: type[BaseModel], error: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 export { apiOver, data, send, useApi, type Api } from './api/client';
 export { follow, type ServerEvent } from './api/events';
 export { PlatformProblem, Unreachable } from './api/problem';
+export type { ParametersFormProps, ResourceFormProps } from './form';
 export type * as wire from './api/schema';
 export { fill, I18nProvider, translate, useText, type Text, type Translate } from './host/i18n';
 export { TransportProvider, useTransport, type Transport } from './host/transport';

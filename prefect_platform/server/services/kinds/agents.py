@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.client.profile import FILE, Profile
-from prefect_platform.errors import Conflict, UsageError
+from prefect_platform.errors import Conflict
 from prefect_platform.names import new_id
 from prefect_platform.server.db.tables import AgentRow, ProjectRow, ResourceRow, TokenRow, WorkloadRow
 from prefect_platform.server.services import launch_specs, prefect_access, secrets, tokens
 from prefect_platform.server.services.kinds.base import Launch
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.sizes import Needs
-from prefect_platform.server.services.specs import parsed
+from prefect_platform.server.services.specs import parsed, refused
 from prefect_platform.wire.agent_spec import AgentSpec
 from prefect_platform.wire.launch import PrivateFile, Program
 from prefect_platform.wire.orchestrators import CLOUD_SETTING, cloud_api_url
@@ -46,7 +46,7 @@ class Agents:
         if found.prefect_secret is not None:
             lost = await secrets.missing(session, project, [found.prefect_secret])
             if lost:
-                raise UsageError(f"prefect_secret: project {project.name!r} has no secret {lost[0]}")
+                raise refused(f"project {project.name!r} has no secret {lost[0]}", "prefect_secret")
         return found.model_dump(mode="json", exclude_defaults=True)
 
     async def identity(self, session: AsyncSession, parts: Parts, project: ProjectRow, name: str) -> str:

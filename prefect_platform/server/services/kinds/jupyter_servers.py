@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.client.profile import FILE, Profile
-from prefect_platform.errors import NotFound, UsageError
+from prefect_platform.errors import NotFound
 from prefect_platform.names import new_id
 from prefect_platform.server.config import OrchestratorSettings
 from prefect_platform.server.db.tables import JupyterServerRow, ProjectRow, ResourceRow, WorkloadRow
@@ -31,7 +31,7 @@ from prefect_platform.server.services import (
 from prefect_platform.server.services.kinds.base import Launch
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.services.sizes import Needs
-from prefect_platform.server.services.specs import parsed
+from prefect_platform.server.services.specs import parsed, refused
 from prefect_platform.wire import git
 from prefect_platform.wire.jupyter_spec import GitRepository, JupyterSpec, OnRestart
 from prefect_platform.wire.launch import PrivateFile, Program, Repository, SecretFile, WantedEnvironment
@@ -87,9 +87,9 @@ class JupyterServers:
         named += [one.secret for one in found.git if one.secret is not None]
         lost = await secrets.missing(session, project, named)
         if lost:
-            raise UsageError(f"secrets: project {project.name!r} has no secret {' It has none '.join(lost)}")
-        for one in found.git:
-            _check_repository(parts, one)
+            raise refused(f"project {project.name!r} has no secret {' It has none '.join(lost)}", "secrets")
+        for number, one in enumerate(found.git):
+            _check_repository(parts, one, number)
         _check_interpreter(parts, found)
         self._check_size(parts, found)
         return found.model_dump(mode="json", exclude_defaults=True)
@@ -101,9 +101,9 @@ class JupyterServers:
         try:
             wanted = _needs(parts, spec)
         except NotFound as error:
-            raise UsageError(f"size: {error.message}") from None
+            raise refused(error.message, "size") from None
         if parts.machine.known and (why := sizes.misfit(parts.machine, wanted)):
-            raise UsageError(f"size: it could never start here: {why}. See `prefect-platform size list`.")
+            raise refused(f"it could never start here: {why}. See `prefect-platform size list`.", "size")
 
     def needs(self, parts: Parts, spec: dict[str, Any]) -> Needs:
         return _needs(parts, JupyterSpec.model_validate(spec))
@@ -168,11 +168,14 @@ def _needs(parts: Parts, spec: JupyterSpec) -> Needs:
     return sizes.needs(parts, asked, "Change its size to one of these.")
 
 
-def _check_repository(parts: Parts, one: GitRepository) -> None:
+def _check_repository(parts: Parts, one: GitRepository, number: int) -> None:
     if git.remote(one.url).transport == "file" and not parts.config.takes_local_repositories:
-        raise UsageError(
-            f"git: {git.shown(one.url)} is a path, and this platform takes no repositories from its own "
-            "machine: push it to a server, or let the operator set PREFECT_PLATFORM_LOCAL_REPOSITORIES=1."
+        raise refused(
+            f"{git.shown(one.url)} is a path, and this platform takes no repositories from its own "
+            "machine: push it to a server, or let the operator set PREFECT_PLATFORM_LOCAL_REPOSITORIES=1.",
+            "git",
+            number,
+            "url",
         )
 
 
@@ -181,12 +184,13 @@ def _check_interpreter(parts: Parts, spec: JupyterSpec) -> None:
     if spec.interpreter is None:
         added = any(line.lower().startswith(MODULE) for line in spec.all_packages)
         if not added and importlib.util.find_spec(MODULE) is None:
-            raise UsageError(
-                "interpreter: the platform's own has no JupyterLab. Name one that has, add 'jupyterlab' to "
-                "packages, or let the operator `pip install 'prefect-platform[jupyter]'`."
+            raise refused(
+                "the platform's own has no JupyterLab. Name one that has, add 'jupyterlab' to packages, or "
+                "let the operator `pip install 'prefect-platform[jupyter]'`.",
+                "interpreter",
             )
     elif parts.config.backend == "local" and not Path(spec.interpreter).is_file():
-        raise UsageError(f"interpreter: there is no file {spec.interpreter} on this machine.")
+        raise refused(f"there is no file {spec.interpreter} on this machine.", "interpreter")
 
 
 def _interpreter(spec: JupyterSpec) -> str:

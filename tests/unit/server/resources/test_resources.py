@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from prefect_platform.errors import Conflict, NotFound, UsageError
+from prefect_platform.errors import ChangedMeanwhile, Conflict, NotFound, UsageError
 from prefect_platform.server.controller.resources import Keeper
 from prefect_platform.server.db.tables import ResourceRow, WorkloadRow
 from prefect_platform.server.services import resources, shutdown
@@ -79,6 +80,32 @@ async def test_a_spec_that_cannot_be_is_refused_by_field(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         await create(stage, **spec)
+
+
+async def test_a_form_is_told_each_field_that_is_wrong(stage: Scene) -> None:
+    with pytest.raises(UsageError) as caught:
+        await create(stage, limit=0, limits=1, queues=[{"name": "a"}, {"name": ""}])
+    fields = {one["field"]: one["problem"] for one in caught.value.data["fields"]}
+    assert list(fields) == ["spec.queues.1.name", "spec.limit", "spec.limits"]
+    assert fields["spec.limits"] == "unknown"
+    with pytest.raises(UsageError) as caught:
+        await create(stage, prefect_secret="no-such")
+    assert [one["field"] for one in caught.value.data["fields"]] == ["spec.prefect_secret"]
+
+
+async def test_a_change_of_what_somebody_else_changed_is_refused(stage: Scene) -> None:
+    read = await create(stage, start=False, limit=1)
+    theirs = await _update(stage, {"limit": 2}, read.updated_at)
+    with pytest.raises(ChangedMeanwhile, match="by ana or an owner of project 'default'") as caught:
+        await _update(stage, {"limit": 3}, read.updated_at)
+    assert caught.value.data["updated_at"] == theirs.updated_at.isoformat()
+    assert (await show(stage)).spec == {"limit": 2}
+    assert (await _update(stage, {"limit": 3}, theirs.updated_at)).spec == {"limit": 3}
+
+
+async def _update(stage: Scene, spec: dict[str, object], since: datetime) -> Resource:
+    request = ResourceUpdate(spec=spec, unchanged_since=since)
+    return await resources.update(stage.parts, stage.user, "default", AGENT, "night", request)
 
 
 async def test_a_stranger_sees_and_changes_nothing(stage: Scene) -> None:

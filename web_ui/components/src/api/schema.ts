@@ -3397,6 +3397,8 @@ export interface components {
             spec: {
                 [key: string]: unknown;
             };
+            /** Unchanged Since */
+            unchanged_since?: string | null;
         };
         /**
          * ResultReport
@@ -4268,7 +4270,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `conflict`: The thing is in another state than this call needs.; `no-capacity`: There is no room for this now, or never will be.; `already-claimed`: Another launcher has claimed this workload.; `idempotency-conflict`: One Idempotency-Key came with two different requests.; `secret-unavailable`: A run asks for a secret that cannot be given to it; the message names it. */
+        /** @description `conflict`: The thing is in another state than this call needs.; `no-capacity`: There is no room for this now, or never will be.; `already-claimed`: Another launcher has claimed this workload.; `idempotency-conflict`: One Idempotency-Key came with two different requests.; `changed-meanwhile`: Somebody changed the thing after the caller had read it; `data["updated_at"]` says when.; `secret-unavailable`: A run asks for a secret that cannot be given to it; the message names it. */
         Problem409: {
             headers: {
                 [name: string]: unknown;
