@@ -62,6 +62,14 @@ const pages: RouteObject[] = [
     lazy: async () => ({ Component: (await import('./pages/resources/Resources')).Resources }),
   },
   {
+    path: 'resources/new/:kind',
+    lazy: async () => ({ Component: (await import('./pages/resources/New')).New }),
+  },
+  {
+    path: 'resources/:kind/:name/edit',
+    lazy: async () => ({ Component: (await import('./pages/resources/Edit')).Edit }),
+  },
+  {
     path: 'resources/:kind/:name',
     lazy: async () => ({ Component: (await import('./pages/resources/Resource')).Resource }),
   },

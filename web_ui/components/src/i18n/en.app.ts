@@ -220,6 +220,7 @@ export const app = {
   'jupyter.step': 'Step',
 
   'clusters.title': 'Dask clusters',
+  'clusters.new': 'New cluster',
   'clusters.none': 'No cluster is open.',
   'clusters.noneEver': 'There was no cluster yet.',
   'clusters.ended': 'Show ended ones too',

@@ -3,6 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { useClusters } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { PageHead, Since, StatusBadge } from '../parts';
+import { NewLink } from '../resources/NewLink';
 import { OwnerOf } from './Owner';
 
 const CODE = `from prefect_platform import PlatformCluster
@@ -29,6 +30,7 @@ export function Clusters() {
           />
           {t('clusters.ended')}
         </label>
+        <NewLink kind="dask-cluster" text="clusters.new" />
       </PageHead>
       <Card label={t('clusters.title')}>
         {clusters.isPending ? (

@@ -15,6 +15,7 @@ import { useProject } from '../../shell/project';
 import { healthOf } from '../agents';
 import { PageHead, Since } from '../parts';
 import { Moves } from './moves';
+import { NewLink } from './NewLink';
 
 /** Prefect agents with the evidence of their health. */
 export function Agents() {
@@ -27,7 +28,9 @@ export function Agents() {
   const found = agents.data ?? [];
   return (
     <>
-      <PageHead title={t('agents.title')} />
+      <PageHead title={t('agents.title')}>
+        <NewLink kind="prefect-agent" text="agents.new" />
+      </PageHead>
       <Card label={t('agents.title')}>
         {agents.isPending ? (
           <Skeleton />

@@ -4,6 +4,7 @@ import { useResources } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { PageHead, StatusBadge } from '../parts';
 import { ExtendButton, Moves } from './moves';
+import { NewLink } from './NewLink';
 
 /** Jupyter servers: how far each start is, and when it stops by itself. */
 export function JupyterServers() {
@@ -14,7 +15,9 @@ export function JupyterServers() {
   const found = (resources.data ?? []).filter((one) => one.kind === 'jupyter-server');
   return (
     <>
-      <PageHead title={t('jupyter.title')} />
+      <PageHead title={t('jupyter.title')}>
+        <NewLink kind="jupyter-server" text="jupyter.new" />
+      </PageHead>
       <Card label={t('jupyter.title')}>
         {resources.isPending ? (
           <Skeleton />

@@ -9,7 +9,7 @@ import {
   useText,
   type wire,
 } from '@prefect-platform/components';
-import { useParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { useAgent, useResource } from '../../queries/hooks';
 import { PageHead, StatusBadge } from '../parts';
 import { WorkloadLog } from '../run/Log';
@@ -36,6 +36,9 @@ function Shown({ resource }: { resource: wire.Resource }) {
     <>
       <PageHead title={resource.name} beside={<StatusBadge status={state.status} />}>
         <DeleteButton resource={resource} />
+        <Link className="pp-button" to="edit">
+          {t('resource.edit')}
+        </Link>
         {resource.kind === 'jupyter-server' && state.status === 'running' && (
           <ExtendButton resource={resource} />
         )}

@@ -4,6 +4,7 @@ import { useResources } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { PageHead, Since, StatusBadge } from '../parts';
 import { Moves } from './moves';
+import { NewLink } from './NewLink';
 
 type Sort = 'name' | 'kind' | 'status' | 'owner' | 'updated_at';
 
@@ -37,7 +38,10 @@ export function Resources() {
     [...new Set(values)].sort().map((one) => <option key={one}>{one}</option>);
   return (
     <>
-      <PageHead title={t('resources.title')} />
+      <PageHead title={t('resources.title')}>
+        <NewLink kind="jupyter-server" text="jupyter.new" />
+        <NewLink kind="prefect-agent" text="agents.new" />
+      </PageHead>
       <div className="filters">
         <input
           type="search"
