@@ -53,6 +53,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert "prefect_platform/py.typed" in names
     assert any("migrations" in name for name in names)
     assert "prefect_platform/server/services/sizes.yaml" in names
+    assert "prefect_platform/server/app/web/dist/index.html" in names, "the web UI is missing: `make web`"
 
 
 def test_help_works_without_extras(bare: Path) -> None:

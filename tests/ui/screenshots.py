@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / "build" / "screenshots-home"
 OUT = ROOT / "build" / "screenshots"
 
+IN_DOCS = {"home": "home-light", "run": "run-running-light"}
+"""Pictures that README and docs show."""
 LOOKS = {"light": (False, 1440), "dark": (True, 1440), "narrow": (False, 390)}
 
 
@@ -87,6 +89,8 @@ def main() -> None:
     with embedded(HOME) as platform, chromium() as browser, platform.client() as client:
         seeded = seed(platform)
         shoot(browser, client, seeded)
+        for name, page in IN_DOCS.items():
+            shutil.copyfile(OUT / f"{page}.png", ROOT / "docs" / "images" / f"{name}.png")
         client.runs.cancel(seeded.running)
         until(lambda: client.runs.get(seeded.running).status in FINAL, 60, "the last run to end")
     print(f"Look at {OUT}")
