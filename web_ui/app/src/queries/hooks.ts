@@ -65,6 +65,40 @@ export function useFlow(id: string) {
   });
 }
 
+/** What Prefect starts next. It changes as time goes by, and nobody tells. */
+export function useScheduledRuns() {
+  const api = useApi();
+  const project = useProject();
+  return useQuery({
+    queryKey: ['runs', 'scheduled', project],
+    refetchInterval: 60_000,
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/api/v1/projects/{project}/scheduled-runs', {
+          params: { path: { project }, query: { limit: 8 } },
+          signal,
+        }),
+      ),
+  });
+}
+
+/** A deployment as Prefect has it: people may change it there, so it is asked for again and again. */
+export function useDeployment(flow: string, deployment: string | undefined) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['flows', 'deployment', flow, deployment],
+    enabled: deployment !== undefined,
+    refetchInterval: 30_000,
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/api/v1/flows/{flow_id}/deployments/{deployment}', {
+          params: { path: { flow_id: flow, deployment: deployment ?? '' } },
+          signal,
+        }),
+      ),
+  });
+}
+
 export function useVersions(flow: string) {
   const api = useApi();
   return useQuery({

@@ -287,6 +287,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description A deployment by its name, with schedules and parameters as Prefect has them now.
+         */
+        get: operations["show_api_v1_flows__flow_id__deployments__deployment__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Let a schedule rest. Runs that it has made already are taken back by Prefect.
+         */
+        post: operations["pause_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a schedule make runs again.
+         */
+        post: operations["resume_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{flow_id}/runs": {
         parameters: {
             query?: never;
@@ -1095,6 +1155,26 @@ export interface paths {
          *     of its flow.
          */
         get: operations["listing_api_v1_projects__project__runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/scheduled-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Due
+         * @description What Prefect will start next in this project, the first due first.
+         */
+        get: operations["due_api_v1_projects__project__scheduled_runs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2369,6 +2449,30 @@ export interface components {
             version_number: number;
         };
         /**
+         * DeploymentDetail
+         * @description A deployment with what Prefect holds of it, which people may have changed there.
+         */
+        DeploymentDetail: {
+            /** Name */
+            name: string;
+            /** Parameter Schema */
+            parameter_schema: {
+                [key: string]: unknown;
+            };
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Paused */
+            paused: boolean;
+            /** Prefect Deployment Id */
+            prefect_deployment_id: string;
+            /** Schedules */
+            schedules: components["schemas"]["Schedule"][];
+            /** Version Number */
+            version_number: number;
+        };
+        /**
          * Distribution
          * @description One installed package, by its normalised name.
          */
@@ -3579,6 +3683,47 @@ export interface components {
             n_workers: number;
         };
         /**
+         * Schedule
+         * @description One schedule of a deployment, as Prefect has it now.
+         */
+        Schedule: {
+            /** Active */
+            active: boolean;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["ScheduleKind"];
+            /** Text */
+            text: string;
+            /** Timezone */
+            timezone: string | null;
+        };
+        /**
+         * ScheduledRun
+         * @description A run that is due; it has an attempt once an agent takes it.
+         */
+        ScheduledRun: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Flow Id */
+            flow_id: string;
+            /** Flow Name */
+            flow_name: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * ScheduleKind
+         * @enum {string}
+         */
+        ScheduleKind: "cron" | "interval" | "rrule";
+        /**
          * SchedulerOrders
          * @description What is wanted of a scheduler.
          */
@@ -4378,6 +4523,7 @@ export type Deletion = components['schemas']['Deletion'];
 export type DeletionPlan = components['schemas']['DeletionPlan'];
 export type DeletionState = components['schemas']['DeletionState'];
 export type Deployment = components['schemas']['Deployment'];
+export type DeploymentDetail = components['schemas']['DeploymentDetail'];
 export type Distribution = components['schemas']['Distribution'];
 export type DoomedBundle = components['schemas']['DoomedBundle'];
 export type DoomedDeployment = components['schemas']['DoomedDeployment'];
@@ -4460,6 +4606,9 @@ export type RunDetail = components['schemas']['RunDetail'];
 export type RunOptions = components['schemas']['RunOptions'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
+export type Schedule = components['schemas']['Schedule'];
+export type ScheduledRun = components['schemas']['ScheduledRun'];
+export type ScheduleKind = components['schemas']['ScheduleKind'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
 export type SchedulerReport = components['schemas']['SchedulerReport'];
 export type SealRequest = components['schemas']['SealRequest'];
@@ -5009,6 +5158,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeletionPlan"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    show_api_v1_flows__flow_id__deployments__deployment__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentDetail"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    pause_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+                flow_id: string;
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentDetail"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    resume_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+                flow_id: string;
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentDetail"];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -6815,6 +7068,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Run_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    due_api_v1_projects__project__scheduled_runs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledRun"][];
                 };
             };
             401: components["responses"]["Problem401"];
