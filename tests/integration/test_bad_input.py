@@ -249,10 +249,11 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/projects/default/clusters/mine/scale", user, {"n_workers": 1}),
         ("POST", "/projects/default/clusters/mine/adapt", user, {"adapt": {"minimum": 1, "maximum": 2}}),
         ("PUT", f"{workload}/scheduler", TokenKind.USER_CODE, SCHEDULER),
+        ("POST", "/session", user, {"ticket": "x" * 43}),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(33))
+@pytest.mark.parametrize("number", range(34))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):

@@ -8,6 +8,7 @@ import {
   Skeleton,
   useApi,
   useText,
+  words,
   type wire,
 } from '@prefect-platform/components';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
