@@ -97,7 +97,7 @@ describe('parameters', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Add entry' }));
     fireEvent.change(screen.getByPlaceholderText('Name'), { target: { value: 'rows' } });
     type('Value rows', 'x');
-    expect(screen.getByText('It has to be number.')).toBeTruthy();
+    expect(screen.getByText('A number.')).toBeTruthy();
     type('Value rows', '1.');
     type('Value rows', '1.50');
     expect(screen.getByLabelText('Value rows')).toHaveProperty('value', '1.50');
@@ -122,7 +122,7 @@ describe('parameters', () => {
     type('Value as JSON', '{"day": 1}');
     run();
     expect(onRun).not.toHaveBeenCalled();
-    expect(screen.getByText('day: It has to be string.')).toBeTruthy();
+    expect(screen.getByText('day: A text.')).toBeTruthy();
     type('Value as JSON', '{"day": "2026-03-02", "limit": 7}');
     fireEvent.click(screen.getByRole('radio', { name: 'Form' }));
     expect(screen.getByLabelText('Limit')).toHaveProperty('value', '7');

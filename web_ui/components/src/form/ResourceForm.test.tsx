@@ -172,6 +172,22 @@ describe('a change', () => {
     });
   });
 
+  it('can be brought to what runs at once', async () => {
+    const platform = new FormPlatform();
+    const onDirty = vi.fn();
+    const onSaved = await shown(platform, { resource: platform.put('mine', SPEC), onDirty });
+    expect(screen.queryByLabelText('Restart it at once')).toBeNull();
+    fireEvent.click(await screen.findByRole('radio', { name: /medium/ }));
+    expect(onDirty.mock.calls).toEqual([[false], [true]]);
+    fireEvent.click(screen.getByLabelText('Restart it at once'));
+    press('Save changes');
+    await waitFor(() => expect(onSaved).toHaveBeenCalledOnce());
+    expect(platform.calls.map((one) => `${one.method} ${one.path.replace(/.*resources/, '')}`)).toEqual([
+      'PUT /jupyter-server/mine',
+      'POST /jupyter-server/mine/restart',
+    ]);
+  });
+
   it('of what somebody else changed is refused, and can be made on top of theirs', async () => {
     const platform = new FormPlatform();
     const onSaved = await shown(platform, { resource: platform.put('mine', SPEC) });

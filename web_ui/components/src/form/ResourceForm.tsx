@@ -1,5 +1,5 @@
 import Form from '@rjsf/core';
-import { useCallback, useId, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useCallback, useEffect, useId, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useApi } from '../api/client';
 import { PlatformProblem } from '../api/problem';
 import { useText } from '../host/i18n';
@@ -14,7 +14,7 @@ import { useFirstFault } from './focus';
 import { uiSchema } from './kinds';
 import type { Cluster, Evidence, Kind, Resource, Spec, Wanted } from './model';
 import { errorSchema, fieldProblems, type FieldProblem } from './problems';
-import { create, Keys, open, read, update } from './saving';
+import { create, Keys, open, read, restart, update } from './saving';
 import { said, same, type Schema } from './schema';
 import { pythonOf, useFlows, useSecrets, useSizes, useSpecSchema } from './sources';
 import { Takes } from './Takes';
@@ -34,6 +34,8 @@ export interface ResourceFormProps {
   /** What the last runs used, to choose a size by. */
   evidence?: Evidence | null;
   onSaved: (made: Resource | Cluster) => void;
+  /** Whether something would be lost by leaving it. */
+  onDirty?: (dirty: boolean) => void;
   onCancel?: () => void;
 }
 
@@ -46,7 +48,7 @@ export function ResourceForm(props: ResourceFormProps) {
 }
 
 function Loaded(props: ResourceFormProps & { schema: Schema }) {
-  const { kind, project, schema, initial, evidence, onSaved, onCancel } = props;
+  const { kind, project, schema, initial, evidence, onSaved, onDirty, onCancel } = props;
   const t = useText();
   const api = useApi();
   const id = useId();
@@ -55,6 +57,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const [name, setName] = useState(props.resource?.name ?? initial?.name ?? '');
   const [spec, setSpec] = useState<Spec>(props.resource?.spec ?? initial?.spec ?? {});
   const [start, setStart] = useState(true);
+  const [again, setAgain] = useState(false);
   const [flow, setFlow] = useState('');
   const [tried, setTried] = useState(0);
   const [busy, setBusy] = useState(false);
@@ -85,6 +88,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
       ),
     [],
   );
+  const reload = () => void Promise.all([sizes.refetch(), secrets.refetch()]);
   const wanted: Wanted = { kind, name, project, spec: kept, start, there: resource !== undefined };
   const context: FormContext = {
     kind,
@@ -98,6 +102,9 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   };
 
   useFirstFault(column, tried);
+
+  const dirty = resource === undefined ? Object.keys(kept).length > 0 || name !== '' : changed.length > 0;
+  useEffect(() => onDirty?.(dirty), [dirty, onDirty]);
 
   const save = async () => {
     setTried((times) => times + 1);
@@ -121,7 +128,11 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
 
   const send = async (): Promise<Resource | Cluster> => {
     if (kind === 'dask-cluster') return open(api, wanted, await pythonOf(api, project, flow), keys);
-    return resource ? update(api, wanted, resource.updated_at, keys) : create(api, wanted, keys);
+    if (resource === undefined) return create(api, wanted, keys);
+    const updated = await update(api, wanted, resource.updated_at, keys);
+    if (!again || !waits) return updated;
+    setResource(updated); // it is saved, whatever becomes of the restart
+    return restart(api, updated, keys);
   };
 
   /** My changes alone are made in what it is now. */
@@ -138,6 +149,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const ui = useMemo(() => uiSchema(kind, schema, t), [kind, schema, t]);
   const extra = useMemo(() => errorSchema(problems), [problems]);
   const validator = useMemo(() => validatorIn(t), [t]);
+  const waits = resource !== undefined && needsRestart(resource.state.status, changed);
   const flowless = kind === 'dask-cluster' && (flows.data?.items.length ?? 0) === 0;
   const count = problems.filter((one) => one.path[0] !== 'name').length + (nameProblems.length > 0 ? 1 : 0);
 
@@ -170,6 +182,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
             </div>
           </Card>
         )}
+        {(sizes.error ?? secrets.error) && <Problem error={sizes.error ?? secrets.error} again={reload} />}
         {theirs && (
           <div className="pp-problem meanwhile" role="alert">
             <span className="grow">{refusal?.error instanceof Error && refusal.error.message}</span>
@@ -210,7 +223,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
       </div>
       <aside className="stack beside">
         <Code wanted={wanted} />
-        {resource && <Changes changes={changed} restart={needsRestart(resource.state.status, changed)} />}
+        {resource && <Changes changes={changed} restart={waits} />}
         <Takes kind={kind} spec={kept} sizes={catalogue} />
         <div className="pp-actions">
           {unplaced && !theirs && <Problem error={refusal.error} />}
@@ -219,6 +232,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
               {count === 1 ? t('form.faults.one') : t('form.faults', { count })}
             </span>
           )}
+          {waits && <Check label={t('form.restart')} checked={again} onChecked={setAgain} />}
           <div className="row">
             <Button
               look="primary"

@@ -45,7 +45,7 @@ describe('validator', () => {
   it('tells each fault at its field, with the bound', () => {
     expect(of({ cores: 0, memory_bytes: 1, gpu: { count: 99 }, shutoff: '2h' })).toEqual({
       cores: 'More than 0.',
-      memory_bytes: `At least ${256 * 2 ** 20}.`,
+      memory_bytes: 'At least 256 MiB.',
       'gpu.count': 'At most 64.',
       shutoff: 'One of 1h, 6h, 24h, 3d, 7d, never.',
     });
@@ -54,7 +54,24 @@ describe('validator', () => {
     expect(of({ secrets: [{ secret: 'No Such' }] })).toEqual({
       'secrets.0.secret': 'Lowercase letters, digits and dashes between them, at most 63.',
     });
-    expect(of({ limit: 1.5 }, AGENT)).toEqual({ limit: 'It has to be integer.' });
+    expect(of({ limit: 1.5 }, AGENT)).toEqual({ limit: 'A whole number.' });
+  });
+
+  it('is no stricter with times than the platform', () => {
+    const times: Schema = {
+      properties: {
+        at: { type: 'string', format: 'date-time' },
+        on: { type: 'string', format: 'date' },
+        hour: { type: 'string', format: 'time' },
+      },
+    };
+    expect(of({ at: '2026-03-01T09:00:00', hour: '09:30' }, times)).toEqual({});
+    expect(of({ at: '2026-03-01T09:00:00+01:00', on: '2026-03-01' }, times)).toEqual({});
+    expect(of({ at: 'noon', on: '2026-13-01' }, times)).toEqual({
+      at: 'It is no date-time.',
+      on: 'It is no date.',
+    });
+    expect(of({ at: '2026-03-01T09:00:00', on: 'x' }, times)).toEqual({ on: 'It is no date.' });
   });
 
   it('compiles nothing', () => {
@@ -63,7 +80,7 @@ describe('validator', () => {
       throw new Error('unsafe-eval');
     }) as never;
     try {
-      expect(of({ cores: 'x' })).toEqual({ cores: 'It has to be number.' });
+      expect(of({ cores: 'x' })).toEqual({ cores: 'A number.' });
     } finally {
       globalThis.Function = evaluate;
     }
@@ -80,6 +97,10 @@ describe('schema', () => {
     expect(found).toEqual({ type: 'integer', minimum: 1, title: 'A', nullable: true });
     const two = { anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }] } as Schema;
     expect(simplified(two)).toEqual(two);
+    expect(simplified({ allOf: [{ type: 'string' }], default: 'a' })).toEqual({
+      type: 'string',
+      default: 'a',
+    });
   });
 
   it('sends only what was said', () => {

@@ -79,6 +79,7 @@ function leaf(found: Schema): Ui {
   const long = found.type === 'string' && (found.maxLength ?? 0) > 500;
   return {
     ...(nullable ? { 'ui:emptyValue': null as never } : {}),
+    ...(found.format === 'duration' ? { 'ui:placeholder': 'PT1H30M' } : {}),
     ...(long ? { 'ui:widget': 'textarea' } : {}),
   };
 }

@@ -240,7 +240,8 @@ function SelectWidget(props: WidgetProps<unknown, Schema, Context>) {
   const { id, value, options, onChange, rawErrors, schema, required } = props;
   const t = useText();
   const all = (options.enumOptions ?? []) as { value: unknown; label: string }[];
-  const chosen = all.findIndex((one) => one.value === (value ?? schema.default));
+  const chosen = all.findIndex((one) => one.value === (value === undefined ? schema.default : value));
+  const empty = chosen === -1 || (!required && (schema.default === undefined || options.emptyValue === null));
   return (
     <select
       id={id}
@@ -248,7 +249,7 @@ function SelectWidget(props: WidgetProps<unknown, Schema, Context>) {
       {...described(id, options.help ?? schema.description, rawErrors)}
       onChange={(event) => onChange(all[Number(event.target.value)]?.value ?? options.emptyValue)}
     >
-      {(!required || chosen === -1) && <option value={-1}>{t('form.none')}</option>}
+      {empty && <option value={-1}>{t('form.none')}</option>}
       {all.map((one, at) => (
         <option key={one.label} value={at}>
           {one.label}
