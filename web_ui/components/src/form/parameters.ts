@@ -120,3 +120,13 @@ function filled(value: unknown, begun: unknown): unknown {
     .filter(([, one]) => one !== undefined);
   return inner.length === 0 ? begun : Object.fromEntries(inner);
 }
+
+/** `null` is a value where the flow's own schema takes it; the form's has only what is not null. */
+export function withoutNull(values: Values, given: Schema): Values {
+  return Object.fromEntries(
+    Object.entries(values).filter(([name, one]) => {
+      const field = given.properties?.[name] as { anyOf?: { type?: string }[] } | undefined;
+      return one !== undefined && !(one === null && field?.anyOf?.some((option) => option.type === 'null'));
+    }),
+  );
+}
