@@ -32,8 +32,8 @@ describe('a new Jupyter server', () => {
     type('Name', 'mine');
     fireEvent.click(await screen.findByRole('radio', { name: /medium/ }));
     press('Add variable');
-    const names = screen.getAllByPlaceholderText('Name');
-    fireEvent.change(names[0] as Element, { target: { value: 'A' } });
+    expect(document.activeElement).toBe(screen.getByPlaceholderText('Name'));
+    fireEvent.change(screen.getByPlaceholderText('Name'), { target: { value: 'A' } });
     type(/^Value A/, '1');
     fireEvent.click(screen.getByRole('radio', { name: '6 hours' }));
     press('Create Jupyter server');
@@ -227,6 +227,7 @@ describe('an agent', () => {
     const onSaved = await shown(platform, { kind: 'prefect-agent', initial: { name: 'night' } });
     press('Add queue');
     const [, queue] = screen.getAllByLabelText('Name');
+    expect(document.activeElement).toBe(queue);
     fireEvent.change(queue as Element, { target: { value: 'fast' } });
     type('Priority', '1');
     type('Most flow runs at once', '20');
