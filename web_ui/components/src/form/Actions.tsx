@@ -1,3 +1,4 @@
+import { Unreachable } from '../api/problem';
 import { useText } from '../host/i18n';
 import { Button, Problem } from '../ui/primitives';
 import type { Kind } from './model';
@@ -26,7 +27,9 @@ export function Actions(props: ActionsProps) {
   const word = there ? t('form.save') : t(`form.create.${kind}`);
   return (
     <div className="pp-actions">
-      {error != null && <Problem error={error} />}
+      {error != null && (
+        <Problem error={error instanceof Unreachable ? new Error(t('form.unreachable')) : error} />
+      )}
       {faults > 0 && (
         <span className="pp-error" role="status">
           {faults === 1 ? t('form.faults.one') : t('form.faults', { count: faults })}

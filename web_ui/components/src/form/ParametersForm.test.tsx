@@ -105,6 +105,17 @@ describe('parameters', () => {
     expect(onRun).toHaveBeenCalledExactlyOnceWith({ table: { rows: 1.5 } });
   });
 
+  it('may be moments, in the zone of who types them', () => {
+    const at = { title: 'at', type: 'string', format: 'date-time' };
+    const onRun = shown({ schema: { type: 'object', properties: { at } } as Schema });
+    type('At', '2026-03-01T09:30');
+    run();
+    const sent = (onRun.mock.calls[0]?.[0] as { at: string }).at;
+    expect(new Date(sent).getTime()).toBe(new Date('2026-03-01T09:30').getTime());
+    expect(sent).toMatch(/Z$/);
+    expect(screen.getByLabelText('At')).toHaveProperty('value', '2026-03-01T09:30');
+  });
+
   it('of several kinds are edited as JSON', () => {
     const onRun = shown({ defaults: { day: '2026-03-01' } });
     type('Either', '"a');

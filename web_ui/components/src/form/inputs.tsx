@@ -33,7 +33,7 @@ export function BaseInputTemplate(props: BaseInputTemplateProps<unknown, Schema,
       min={schema.minimum}
       max={schema.maximum}
       placeholder={props.placeholder || defaultOf(schema)}
-      value={type === 'datetime-local' ? local(value) : value == null ? '' : String(value)}
+      value={value == null ? '' : String(value)}
       {...described(id, options.help ?? schema.description, rawErrors)}
       onChange={(event) => onChange(read(event.target.value, type, options.emptyValue))}
       onBlur={() => onBlur(id, value)}
@@ -56,26 +56,7 @@ function defaultOf(schema: Schema): string | undefined {
 
 function read(text: string, type: string, empty: unknown): unknown {
   if (text === '') return empty;
-  if (type === 'number') return Number(text);
-  return type === 'datetime-local' ? withZone(text) : text;
-}
-
-/** What the browser's own input shows, in the reader's zone. */
-function local(value: unknown): string {
-  if (typeof value !== 'string' || Number.isNaN(Date.parse(value))) return '';
-  const at = new Date(value);
-  const there = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
-  return there.toISOString().slice(0, 19);
-}
-
-/** A moment, and no time of nowhere: with the offset of the reader's zone at that time. */
-function withZone(text: string): string {
-  const at = new Date(text);
-  if (Number.isNaN(at.getTime())) return text;
-  const minutes = -at.getTimezoneOffset();
-  const pad = (count: number) => String(Math.floor(Math.abs(count))).padStart(2, '0');
-  const whole = text.length === 16 ? `${text}:00` : text;
-  return `${whole}${minutes < 0 ? '-' : '+'}${pad(minutes / 60)}:${pad(minutes % 60)}`;
+  return type === 'number' ? Number(text) : text;
 }
 
 function CheckboxWidget({ value, label, schema, onChange }: WidgetProps<unknown, Schema, Context>) {

@@ -9,6 +9,8 @@ export const form = {
   'form.save': 'Save changes',
   'form.saving': 'Saving …',
   'form.restart': 'Restart it at once',
+  'form.unreachable':
+    'The platform does not answer. Nothing you wrote is lost: send it again, it is done once however often.',
   'form.unchanged': 'Nothing is changed.',
   'form.discard': 'Discard',
   'form.faults.one': '1 field needs another look.',
