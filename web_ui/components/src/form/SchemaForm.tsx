@@ -32,6 +32,7 @@ export function SchemaForm({ id, schema, ui, value, context, problems, onValue, 
   return (
     <Form
       id={id}
+      idPrefix={id}
       schema={schema}
       uiSchema={ui}
       formData={value}

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PlatformProblem } from '../api/problem';
 import { translate as t } from '../host/i18n';
 import { byteCount, bytesText, gpuText, perHour } from './amounts';
+import { CASES } from './code/cases';
 import { changes, needsRestart } from './changes';
 import { checks, threadsNote } from './checks';
 import type { Size } from './model';
@@ -9,7 +10,7 @@ import { beginning, chosen, parametersForm, whole } from './parameters';
 import { errorSchema, errorsBelow, fieldProblems } from './problems';
 import { Keys } from './saving';
 import { reading } from './schedule';
-import { said, simplified, specSchema, type Schema } from './schema';
+import { normal, said, simplified, specSchema, type Schema } from './schema';
 import { bounds, sum } from './sums';
 import { RECIPES } from '../testing/recipeSchema';
 import { faults } from './validator';
@@ -102,6 +103,21 @@ describe('schema', () => {
       default: 'a',
     });
   });
+
+  it('takes a spec that somebody wrote by hand', () => {
+    const spec = { size: null, limit: 3, queues: ['fast', { name: 'slow', priority: 2 }] };
+    expect(normal(spec)).toEqual({ limit: 3, queues: [{ name: 'fast' }, { name: 'slow', priority: 2 }] });
+  });
+
+  it.each(CASES.filter((one) => one.kind !== 'dask-cluster'))(
+    'refuses nothing that the platform takes: $kind $name',
+    ({ kind, spec }) => {
+      const schema = specSchema(RECIPES, kind);
+      expect(faults(schema, spec)).toEqual([]);
+      expect(checks(kind, spec, t)).toEqual([]);
+      expect(said(spec, schema)).toEqual(spec);
+    },
+  );
 
   it('sends only what was said', () => {
     const spec = {

@@ -114,3 +114,13 @@ function inner(value: unknown, field: Schema, root: Schema): unknown {
   if (!isObject(value) || field.properties === undefined) return value;
   return said(value, field, root);
 }
+
+/** A spec that somebody wrote by hand: without `null`, and a queue's name alone as a queue. */
+export function normal(spec: Spec): Spec {
+  const given = Object.entries(spec).filter(([, one]) => one !== undefined && one !== null);
+  return Object.fromEntries(given.map(([field, one]) => [field, field === 'queues' ? queues(one) : one]));
+}
+
+function queues(value: unknown): unknown {
+  return Array.isArray(value) ? value.map((one) => (typeof one === 'string' ? { name: one } : one)) : value;
+}

@@ -48,7 +48,7 @@ function FieldTemplate(props: FieldTemplateProps<unknown, Schema, Context>) {
 function ObjectFieldTemplate(props: ObjectFieldTemplateProps<unknown, Schema, Context>) {
   const sections = props.uiSchema?.['ui:sections'] as readonly Section[] | undefined;
   if (sections !== undefined) return <Sections {...props} sections={sections} />;
-  const root = props.idSchema.$id === 'root';
+  const root = !props.idSchema.$id.includes('_'); // which joins the names below it
   return (
     <fieldset className={`pp-object ${root ? 'root' : ''}`}>
       {!root && props.title && <legend className="pp-label">{props.title}</legend>}

@@ -4,7 +4,7 @@ import { changes, needsRestart } from './changes';
 import { checks } from './checks';
 import type { Kind, Resource, Spec, Wanted } from './model';
 import { fieldProblems, type FieldProblem } from './problems';
-import { said, same, type Schema } from './schema';
+import { normal, said, same, type Schema } from './schema';
 import { faults } from './validator';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -28,7 +28,7 @@ interface Start {
 export function useDocument({ kind, project, schema, initial, ...given }: Start, t: Translate) {
   const [resource, setResource] = useState(given.resource);
   const [name, setName] = useState(given.resource?.name ?? initial?.name ?? '');
-  const [spec, setSpec] = useState<Spec>(given.resource?.spec ?? initial?.spec ?? {});
+  const [spec, setSpec] = useState<Spec>(() => normal(given.resource?.spec ?? initial?.spec ?? {}));
   const [start, setStart] = useState(true);
   const kept = useMemo(() => said(spec, schema), [spec, schema]);
   const before = useMemo(() => said(resource?.spec ?? {}, schema), [resource, schema]);
