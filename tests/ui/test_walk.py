@@ -80,12 +80,17 @@ def test_from_a_notebook_to_the_line_that_failed(
 
 
 def test_a_run_is_followed_and_cancelled(platform: Embedded, visit: Visit) -> None:
-    flow_id = register(platform, "many_lines", name="lines")
+    flow_id = register(platform, "many_lines", name="lines", cron="0 3 * * *")
     with platform.client() as client:
         one = visit(client.url)
         sign_in(one, client)
     page = one.page
     page.goto(f"{one.url}/flows/{flow_id}")
+    schedules = page.get_by_role("region", name="Schedules")
+    schedules.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("The schedule is paused.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(schedules.get_by_role("button", name="Pause")).to_be_visible()
     page.get_by_role("button", name="Run now").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("lines").fill("100000")

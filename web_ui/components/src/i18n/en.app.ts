@@ -143,7 +143,7 @@ export const app = {
   'schedule.resume': 'Resume',
   'schedule.rests': 'The schedule is paused.',
   'schedule.resumed': 'The schedule goes on.',
-  'schedule.every': 'every {seconds} s',
+  'schedule.every': 'every {time}',
   'flow.runNow': 'Run now',
   'flow.started': 'Run {name} was created.',
   'flow.changes': 'What changed',

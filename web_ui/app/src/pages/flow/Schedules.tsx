@@ -82,7 +82,9 @@ function Row({ flow, deployment, schedule }: RowProps) {
     <tr>
       <td>
         <code>
-          {schedule.kind === 'interval' ? t('schedule.every', { seconds: schedule.text }) : schedule.text}
+          {schedule.kind === 'interval'
+            ? t('schedule.every', { time: words.duration(Number(schedule.text)) })
+            : schedule.text}
         </code>
         {schedule.timezone && <div className="faint small">{schedule.timezone}</div>}
       </td>
