@@ -117,6 +117,7 @@ export const app = {
   'run.log': 'Log',
   'run.ofSize': 'of {limit}',
   'run.clusters': 'Dask',
+  'run.report': 'Performance report',
   'run.dashboard': 'Dashboard',
   'run.id': 'Run id',
   'run.prefectState': 'In Prefect',
