@@ -50,28 +50,6 @@ class OrchestratorContract:
         assert found[made.flow_run_id].name == made.name
 
     @pytest.mark.asyncio
-    async def test_what_is_due_is_told_the_first_first(self, stage: Stage) -> None:
-        deployment, other = await stage.deployment(), await stage.deployment()
-        soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-        late = soon + timedelta(hours=1)
-        for at in (late, soon):
-            await stage.orchestrator.create_run(deployment, {}, [], at, None)
-        begun = await stage.orchestrator.create_run(deployment, {}, [], soon, None)
-        await stage.report(begun.flow_run_id, "RUNNING")
-        await stage.orchestrator.create_run(other, {}, [], soon, None)
-        found = await stage.orchestrator.due_runs([deployment], 10)
-        assert [(one.deployment_id, one.due_at) for one in found] == [(deployment, soon), (deployment, late)]
-        assert len(await stage.orchestrator.due_runs([deployment], 1)) == 1
-        assert await stage.orchestrator.due_runs([], 10) == []
-
-    @pytest.mark.asyncio
-    async def test_a_deployment_is_read(self, stage: Stage) -> None:
-        found = await stage.orchestrator.read_deployment(await stage.deployment())
-        assert (found.paused, found.parameters) == (False, {})
-        with pytest.raises(NotFound):
-            await stage.orchestrator.read_deployment(str(uuid.uuid4()))
-
-    @pytest.mark.asyncio
     async def test_nothing_is_read_for_nothing(self, stage: Stage) -> None:
         assert await stage.orchestrator.read_runs([]) == {}
 

@@ -66,10 +66,6 @@ GET    /flows/{flow_id}                             U
 DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/deletion                    U
 GET    /flows/{flow_id}/versions                    U
-GET    /projects/{project}/scheduled-runs           U
-GET    /flows/{flow_id}/deployments/{deployment}    U
-POST   /flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/pause   U
-POST   /flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/resume  U
 POST   /flows/{flow_id}/runs                        U
 GET    /flow-versions/{version_id}                  UA
 GET    /flow-versions/{version_id}/bundle           UAW

@@ -23,27 +23,6 @@ class FlowRunState:
     end_time: datetime | None
 
 
-@dataclass(frozen=True)
-class DeploymentState:
-    """What Prefect holds of a deployment that people may change there."""
-
-    paused: bool
-    parameters: dict[str, Any]
-    """What runs get that name no others."""
-    parameter_schema: dict[str, Any]
-    """JSON Schema of the flow's parameters; empty where Prefect has none."""
-
-
-@dataclass(frozen=True)
-class DueRun:
-    """A flow run that a schedule has made and that has not begun."""
-
-    flow_run_id: str
-    name: str
-    deployment_id: str
-    due_at: datetime
-
-
 class Orchestrator(Protocol):
     """The Prefect API of one project. Every method retries what is safe to retry.
 
@@ -77,12 +56,6 @@ class Orchestrator(Protocol):
 
     async def delete_deployment(self, deployment_id: str) -> None:
         """Delete a deployment, its schedules and the automations it owns. No-op if it is gone."""
-        ...
-
-    async def read_deployment(self, deployment_id: str) -> DeploymentState: ...
-
-    async def due_runs(self, deployment_ids: Sequence[str], limit: int) -> list[DueRun]:
-        """The next runs of these deployments, the first due first."""
         ...
 
     async def list_schedules(self, deployment_id: str) -> list[dict[str, Any]]: ...

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect_platform.errors import NotFound, OrchestratorUnavailable
-from prefect_platform.server.services.orchestrator import DeploymentState, DueRun, FlowRunState
+from prefect_platform.server.services.orchestrator import FlowRunState
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
@@ -24,8 +24,6 @@ class MemoryDeployment:
     schedules: list[dict[str, Any]] = field(default_factory=list)
     automations: list[str] = field(default_factory=list)
     """Names of those that it owns."""
-    parameters: dict[str, Any] = field(default_factory=dict)
-    parameter_schema: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,21 +114,6 @@ class MemoryOrchestrator:
     async def delete_deployment(self, deployment_id: str) -> None:
         self._answering()
         self.deployments.pop(deployment_id, None)
-
-    async def read_deployment(self, deployment_id: str) -> DeploymentState:
-        known = self._deployment(deployment_id)
-        return DeploymentState(False, dict(known.parameters), dict(known.parameter_schema))
-
-    async def due_runs(self, deployment_ids: Sequence[str], limit: int) -> list[DueRun]:
-        self._answering()
-        found = [
-            DueRun(run_id, self.runs[run_id].name, made.deployment_id, made.scheduled_time)
-            for run_id, made in self.created.items()
-            if made.deployment_id in deployment_ids
-            and made.scheduled_time is not None
-            and self.runs[run_id].state_type == "SCHEDULED"
-        ]
-        return sorted(found, key=lambda one: one.due_at)[:limit]
 
     async def list_schedules(self, deployment_id: str) -> list[dict[str, Any]]:
         return [dict(one) for one in self._deployment(deployment_id).schedules]

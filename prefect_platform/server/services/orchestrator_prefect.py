@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.services.orchestrator import DeploymentState, DueRun, FlowRunState
+from prefect_platform.server.services.orchestrator import FlowRunState
 from prefect_platform.wire.orchestrators import cloud_api_url, is_loopback
 from prefect_platform.wire.retry_after import Told
 
@@ -119,31 +119,6 @@ class PrefectOrchestrator:
                 await self._ask("DELETE", path)
             except NotFound:
                 continue
-
-    async def read_deployment(self, deployment_id: str) -> DeploymentState:
-        found = await self._ask("GET", f"/deployments/{deployment_id}")
-        return DeploymentState(
-            paused=bool(found.get("paused")),
-            parameters=found.get("parameters") or {},
-            parameter_schema=found.get("parameter_openapi_schema") or {},
-        )
-
-    async def due_runs(self, deployment_ids: Sequence[str], limit: int) -> list[DueRun]:
-        if not deployment_ids:
-            return []
-        # Not `get_scheduled_flow_runs`: it also notes that somebody polls for the deployment.
-        body = {
-            "deployments": {"id": {"any_": list(deployment_ids)}},
-            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
-            "sort": "EXPECTED_START_TIME_ASC",
-            "limit": limit,
-        }
-        rows = await self._ask("POST", "/flow_runs/filter", body)
-        return [
-            DueRun(row["id"], row["name"], row["deployment_id"], datetime.fromisoformat(at))
-            for row in rows
-            if (at := row.get("next_scheduled_start_time") or row.get("expected_start_time"))
-        ]
 
     async def list_schedules(self, deployment_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self._ask("GET", f"/deployments/{deployment_id}/schedules")
