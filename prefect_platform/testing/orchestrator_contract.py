@@ -121,6 +121,42 @@ class OrchestratorContract:
             )
 
     @pytest.mark.asyncio
+    async def test_the_next_runs_are_those_that_wait_the_first_due_first(self, stage: Stage) -> None:
+        mine, other = await stage.deployment(), await stage.deployment()
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+        late, soon, taken = [
+            await stage.orchestrator.create_run(mine, {}, [], due + timedelta(hours=hours), None)
+            for hours in (2, 0, 1)
+        ]
+        elsewhere = await stage.orchestrator.create_run(other, {}, [], due + timedelta(hours=1), None)
+        await stage.report(taken.flow_run_id, "PENDING")
+        found = await stage.orchestrator.upcoming_runs([mine], 10)
+        assert [(one.flow_run_id, one.due) for one in found] == [
+            (soon.flow_run_id, due),
+            (late.flow_run_id, due + timedelta(hours=2)),
+        ]
+        assert {(one.deployment_id, one.schedule_id) for one in found} == {(mine, None)}
+        both = await stage.orchestrator.upcoming_runs([mine, other], 2)
+        assert [one.flow_run_id for one in both] == [soon.flow_run_id, elsewhere.flow_run_id]
+        assert await stage.orchestrator.upcoming_runs([], 10) == []
+
+    @pytest.mark.asyncio
+    async def test_a_deployment_is_paused_and_resumed_and_repeating_it_is_nothing(self, stage: Stage) -> None:
+        deployment = await stage.deployment(["0 2 * * *"])
+        before = await stage.orchestrator.read_deployment(deployment)
+        assert (before.paused, len(before.schedules), before.parameters) == (False, 1, {})
+        for paused in (True, True, False, False):
+            await stage.orchestrator.set_paused(deployment, paused)
+            assert (await stage.orchestrator.read_deployment(deployment)).paused is paused
+
+    @pytest.mark.asyncio
+    async def test_a_deployment_that_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            await stage.orchestrator.read_deployment(str(uuid.uuid4()))
+        with pytest.raises(NotFound):
+            await stage.orchestrator.set_paused(str(uuid.uuid4()), paused=True)
+
+    @pytest.mark.asyncio
     async def test_a_deleted_deployment_is_gone_and_deleting_again_is_nothing(self, stage: Stage) -> None:
         deployment = await stage.deployment()
         for _ in range(2):

@@ -134,6 +134,16 @@ class TestPrefect(OrchestratorContract):
             await stage.orchestrator.create_run(made["id"], {"n": 1, "nn": 1}, [], None, None)
 
     @pytest.mark.asyncio
+    async def test_runs_that_a_schedule_made_name_it(self, stage: PrefectStage) -> None:
+        deployment = await stage.deployment(["0 2 * * *"])
+        await stage.post(f"/deployments/{deployment}/schedule", {"min_runs": 3, "max_runs": 3})
+        [schedule] = (await stage.orchestrator.read_deployment(deployment)).schedules
+        found = await stage.orchestrator.upcoming_runs([deployment], 3)
+        assert [one.schedule_id for one in found] == [schedule["id"]] * 3
+        assert found[0].due < found[1].due < found[2].due
+        assert {one.due.hour for one in found} == {2}
+
+    @pytest.mark.asyncio
     async def test_more_runs_than_prefect_gives_at_once(self, stage: PrefectStage) -> None:
         made = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
         asked = [*(str(uuid.uuid4()) for _ in range(250)), made.flow_run_id]

@@ -67,6 +67,13 @@ DELETE /flows/{flow_id}                             U
 GET    /flows/{flow_id}/deletion                    U
 GET    /flows/{flow_id}/versions                    U
 POST   /flows/{flow_id}/runs                        U
+GET    /projects/{project}/scheduled-runs                    U
+GET    /flows/{flow_id}/parameters                           U
+GET    /flows/{flow_id}/schedules                            U
+POST   /flows/{flow_id}/schedules/{slug}/pause               U
+POST   /flows/{flow_id}/schedules/{slug}/resume              U
+POST   /flows/{flow_id}/deployments/{deployment}/pause       U
+POST   /flows/{flow_id}/deployments/{deployment}/resume      U
 GET    /flow-versions/{version_id}                  UA
 GET    /flow-versions/{version_id}/bundle           UAW
 POST   /flow-versions/{version_id}/confirm          U

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.services.orchestrator import FlowRunState
+from prefect_platform.server.services.orchestrator import FlowRunState, PrefectDeployment, UpcomingRun
 from prefect_platform.wire.orchestrators import cloud_api_url, is_loopback
 from prefect_platform.wire.retry_after import Told
 
@@ -108,6 +108,35 @@ class PrefectOrchestrator:
             why = foreign(str((answer.get("details") or {}).get("reason") or "no reason given"))
             raise Conflict(f"Prefect does not cancel run {now.name!r}, which is {now.state_name}: {why}")
         return now
+
+    async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:
+        found: list[UpcomingRun] = []
+        for start in range(0, len(deployment_ids), BATCH):
+            wanted = {
+                "deployment_id": {"any_": list(deployment_ids[start : start + BATCH])},
+                "state": {"type": {"any_": ["SCHEDULED"]}},
+            }
+            body = {
+                "flow_runs": wanted,
+                "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+                "limit": min(limit, BATCH),
+            }
+            rows = await self._ask("POST", "/flow_runs/filter", body)
+            found += [upcoming for row in rows if (upcoming := _upcoming(row)) is not None]
+        return sorted(found, key=lambda one: one.due)[:limit]
+
+    async def read_deployment(self, deployment_id: str) -> PrefectDeployment:
+        found = await self._ask("GET", f"/deployments/{deployment_id}")
+        return PrefectDeployment(
+            paused=bool(found.get("paused")),
+            schedules=list(found.get("schedules") or []),
+            parameters=dict(found.get("parameters") or {}),
+            parameter_schema=dict(found.get("parameter_openapi_schema") or {}),
+            enforced=bool(found.get("enforce_parameter_schema")),
+        )
+
+    async def set_paused(self, deployment_id: str, paused: bool) -> None:
+        await self._ask("PATCH", f"/deployments/{deployment_id}", {"paused": paused})
 
     async def delete_deployment(self, deployment_id: str) -> None:
         # Prefect keeps the automations of a deployment when it deletes the deployment.
@@ -248,6 +277,21 @@ def _state(row: Mapping[str, Any]) -> FlowRunState:
         message=state.get("message"),
         start_time=_time(row.get("start_time")),
         end_time=_time(row.get("end_time")),
+    )
+
+
+def _upcoming(row: Mapping[str, Any]) -> UpcomingRun | None:
+    due = _time(row.get("next_scheduled_start_time") or row.get("expected_start_time"))
+    if due is None:
+        return None
+    by = row.get("created_by") or {}
+    return UpcomingRun(
+        flow_run_id=row["id"],
+        name=row["name"],
+        deployment_id=row["deployment_id"],
+        due=due,
+        state_name=row.get("state_name") or "Scheduled",
+        schedule_id=by.get("id") if row.get("auto_scheduled") else None,
     )
 
 

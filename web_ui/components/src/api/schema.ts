@@ -287,6 +287,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Deployment
+         * @description Let no schedule of a deployment make runs.
+         */
+        post: operations["pause_deployment_api_v1_flows__flow_id__deployments__deployment__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Deployment
+         * @description Let the schedules of a deployment make runs again.
+         */
+        post: operations["resume_deployment_api_v1_flows__flow_id__deployments__deployment__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Parameters
+         * @description What runs of each deployment of a flow take: JSON Schema and defaults.
+         */
+        get: operations["parameters_api_v1_flows__flow_id__parameters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{flow_id}/runs": {
         parameters: {
             query?: never;
@@ -301,6 +361,66 @@ export interface paths {
          * @description Start a deployment of a flow now, or at a time.
          */
         post: operations["start_api_v1_flows__flow_id__runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Listing
+         * @description The schedules of every deployment of a flow, with what each starts next.
+         */
+        get: operations["listing_api_v1_flows__flow_id__schedules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules/{slug}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Pause one schedule. `deployment` says whose, where several have it.
+         */
+        post: operations["pause_api_v1_flows__flow_id__schedules__slug__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules/{slug}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Resume one schedule. `deployment` says whose, where several have it.
+         */
+        post: operations["resume_api_v1_flows__flow_id__schedules__slug__resume_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1095,6 +1215,26 @@ export interface paths {
          *     of its flow.
          */
         get: operations["listing_api_v1_projects__project__runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/scheduled-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Upcoming
+         * @description Runs of the project's flows that wait for their time, the first due first.
+         */
+        get: operations["upcoming_api_v1_projects__project__scheduled_runs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2369,6 +2509,48 @@ export interface components {
             version_number: number;
         };
         /**
+         * DeploymentParameters
+         * @description What a deployment's runs take.
+         */
+        DeploymentParameters: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Enforced
+             * @description Prefect refuses a run whose parameters do not fit the schema.
+             */
+            enforced: boolean;
+            /**
+             * Parameter Schema
+             * @description JSON Schema of the flow's parameters.
+             */
+            parameter_schema: {
+                [key: string]: unknown;
+            };
+            /**
+             * Parameters
+             * @description What a run takes that is started without any.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * DeploymentSchedules
+         * @description The schedules of one deployment of a flow.
+         */
+        DeploymentSchedules: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Paused
+             * @description No schedule of the deployment makes runs while it is paused.
+             */
+            paused: boolean;
+            /** Schedules */
+            schedules: components["schemas"]["FlowSchedule"][];
+        };
+        /**
          * Distribution
          * @description One installed package, by its normalised name.
          */
@@ -2532,6 +2714,39 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * FlowSchedule
+         * @description One schedule of a deployment. One of `cron`, `interval_seconds` and `rrule` is set.
+         */
+        FlowSchedule: {
+            /** Active */
+            active: boolean;
+            /** Cron */
+            cron?: string | null;
+            /** Interval Seconds */
+            interval_seconds?: number | null;
+            /**
+             * Next Times
+             * @description When it starts the flow next, at most five; empty while it or its deployment is paused.
+             */
+            next_times: string[];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Rrule */
+            rrule?: string | null;
+            /**
+             * Slug
+             * @description Names it in calls; its id in Prefect where it has no slug.
+             */
+            slug: string;
+            /** Timezone */
+            timezone?: string | null;
         };
         /**
          * FlowState
@@ -3579,6 +3794,32 @@ export interface components {
             n_workers: number;
         };
         /**
+         * ScheduledRun
+         * @description A flow run of one of our flows that waits for its time.
+         */
+        ScheduledRun: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+            /** Flow Id */
+            flow_id: string;
+            /** Flow Name */
+            flow_name: string;
+            /**
+             * Late
+             * @description Its time has come and no agent has taken it.
+             */
+            late: boolean;
+            /** Name */
+            name: string;
+            /** Run Id */
+            run_id: string;
+        };
+        /**
          * SchedulerOrders
          * @description What is wanted of a scheduler.
          */
@@ -4378,6 +4619,8 @@ export type Deletion = components['schemas']['Deletion'];
 export type DeletionPlan = components['schemas']['DeletionPlan'];
 export type DeletionState = components['schemas']['DeletionState'];
 export type Deployment = components['schemas']['Deployment'];
+export type DeploymentParameters = components['schemas']['DeploymentParameters'];
+export type DeploymentSchedules = components['schemas']['DeploymentSchedules'];
 export type Distribution = components['schemas']['Distribution'];
 export type DoomedBundle = components['schemas']['DoomedBundle'];
 export type DoomedDeployment = components['schemas']['DoomedDeployment'];
@@ -4387,6 +4630,7 @@ export type EnvironmentSpec = components['schemas']['EnvironmentSpec'];
 export type EventKind = components['schemas']['EventKind'];
 export type FieldChange = components['schemas']['FieldChange'];
 export type Flow = components['schemas']['Flow'];
+export type FlowSchedule = components['schemas']['FlowSchedule'];
 export type FlowState = components['schemas']['FlowState'];
 export type FlowVersion = components['schemas']['FlowVersion'];
 export type Gap = components['schemas']['Gap'];
@@ -4460,6 +4704,7 @@ export type RunDetail = components['schemas']['RunDetail'];
 export type RunOptions = components['schemas']['RunOptions'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
+export type ScheduledRun = components['schemas']['ScheduledRun'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
 export type SchedulerReport = components['schemas']['SchedulerReport'];
 export type SealRequest = components['schemas']['SealRequest'];
@@ -5024,6 +5269,107 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
+    pause_deployment_api_v1_flows__flow_id__deployments__deployment__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    resume_deployment_api_v1_flows__flow_id__deployments__deployment__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    parameters_api_v1_flows__flow_id__parameters_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentParameters"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
     start_api_v1_flows__flow_id__runs_post: {
         parameters: {
             query?: never;
@@ -5048,6 +5394,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    listing_api_v1_flows__flow_id__schedules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    pause_api_v1_flows__flow_id__schedules__slug__pause_post: {
+        parameters: {
+            query?: {
+                deployment?: string | null;
+            };
+            header?: never;
+            path: {
+                flow_id: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    resume_api_v1_flows__flow_id__schedules__slug__resume_post: {
+        parameters: {
+            query?: {
+                deployment?: string | null;
+            };
+            header?: never;
+            path: {
+                flow_id: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -6815,6 +7266,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Run_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    upcoming_api_v1_projects__project__scheduled_runs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledRun"][];
                 };
             };
             401: components["responses"]["Problem401"];
