@@ -27,6 +27,10 @@ class Stage(Protocol):
         """The id of a new deployment with these schedules."""
         ...
 
+    async def task(self, flow_run_id: str, key: str, upstream: Sequence[str], parent: str | None) -> str:
+        """The id of a new task run that took results of others and was called by `parent`."""
+        ...
+
     async def report(self, flow_run_id: str, state_type: str) -> None:
         """Put a flow run into a state, as an engine or agent would."""
         ...
@@ -119,6 +123,23 @@ class OrchestratorContract:
             await stage.orchestrator.set_schedule_active(
                 await stage.deployment(), str(uuid.uuid4()), active=False
             )
+
+    @pytest.mark.asyncio
+    async def test_task_runs_say_what_they_waited_for(self, stage: Stage) -> None:
+        run = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        first = await stage.task(run.flow_run_id, "load", [], None)
+        second = await stage.task(run.flow_run_id, "split", [first, first], None)
+        third = await stage.task(run.flow_run_id, "inner", [], second)
+        found = {one.id: one for one in await stage.orchestrator.task_runs(run.flow_run_id, 10)}
+        assert [(found[key].task_key, found[key].upstream) for key in (first, second, third)] == [
+            ("load", ()),
+            ("split", (first,)),
+            ("inner", ()),
+        ]
+        assert [found[key].parent_id for key in (first, second, third)] == [None, None, second]
+        assert {(one.state_type, one.end_time) for one in found.values()} == {("PENDING", None)}
+        assert len(await stage.orchestrator.task_runs(run.flow_run_id, 2)) == 2
+        assert await stage.orchestrator.task_runs(str(uuid.uuid4()), 10) == []
 
     @pytest.mark.asyncio
     async def test_the_next_runs_are_those_that_wait_the_first_due_first(self, stage: Stage) -> None:

@@ -80,6 +80,7 @@ POST   /flow-versions/{version_id}/confirm          U
 GET    /flow-versions/{version_id}/source           U
 GET    /projects/{project}/runs                     U
 GET    /runs/{run_id}                               U
+GET    /runs/{run_id}/task-runs                     U
 POST   /runs/{run_id}/cancel                        U
 POST   /attempts                                    A
 GET    /attempts/{attempt_id}                       UA

@@ -37,6 +37,23 @@ class UpcomingRun:
 
 
 @dataclass(frozen=True)
+class TaskRunState:
+    """A task run as Prefect shows it."""
+
+    id: str
+    name: str
+    task_key: str
+    state_type: str
+    state_name: str
+    start_time: datetime | None
+    end_time: datetime | None
+    upstream: tuple[str, ...] = ()
+    """Ids of the task runs that it took results of, or waited for."""
+    parent_id: str | None = None
+    """The task run that called it."""
+
+
+@dataclass(frozen=True)
 class PrefectDeployment:
     """A deployment as it stands in Prefect, where people change it too."""
 
@@ -77,6 +94,11 @@ class Orchestrator(Protocol):
     async def cancel_run(self, flow_run_id: str, reason: str) -> FlowRunState:
         """Propose Cancelling. A run that has not started becomes Cancelled at once; a run in a
         final state stays as it is."""
+        ...
+
+    async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
+        """The task runs of a flow run in the order in which they were due, at most `limit`; none of a flow
+        run that Prefect does not know."""
         ...
 
     async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:

@@ -12,7 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect_platform.errors import NotFound, OrchestratorUnavailable
-from prefect_platform.server.services.orchestrator import FlowRunState, PrefectDeployment, UpcomingRun
+from prefect_platform.server.services.orchestrator import (
+    FlowRunState,
+    PrefectDeployment,
+    TaskRunState,
+    UpcomingRun,
+)
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
@@ -51,6 +56,8 @@ class MemoryOrchestrator:
         self.deployments: dict[str, MemoryDeployment] = {}
         self.runs: dict[str, FlowRunState] = {}
         self.created: dict[str, CreatedRun] = {}
+        self.tasks: dict[str, list[TaskRunState]] = {}
+        """Task runs, by flow run, in the order in which they were due."""
         self._keys: dict[tuple[str, str], str] = {}
 
     def add_deployment(self, name: str = "deployment", schedules: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -123,6 +130,10 @@ class MemoryOrchestrator:
         elif known.state_type not in FINAL:
             self.set_state(flow_run_id, "CANCELLING", message=reason)
         return self.runs[flow_run_id]
+
+    async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
+        self._answering()
+        return self.tasks.get(flow_run_id, [])[:limit]
 
     async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:
         self._answering()

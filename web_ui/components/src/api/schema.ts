@@ -1474,6 +1474,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/task-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tasks
+         * @description The first 2,000 task runs of a run and what each waited for, as Prefect holds them.
+         */
+        get: operations["tasks_api_v1_runs__run_id__task_runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -4141,6 +4161,49 @@ export interface components {
          * @enum {string}
          */
         Target: "running" | "stopped";
+        /** TaskRun */
+        TaskRun: {
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description The task run that called it, if one did.
+             */
+            parent_id: string | null;
+            /** Started At */
+            started_at: string | null;
+            /** State Name */
+            state_name: string;
+            /**
+             * State Type
+             * @description Prefect's: `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, and so on.
+             */
+            state_type: string;
+            /** Task Key */
+            task_key: string;
+            /**
+             * Upstream
+             * @description Ids of the task runs whose results or ends it waited for.
+             */
+            upstream: string[];
+        };
+        /**
+         * TaskRuns
+         * @description The first task runs of a run, in the order in which they were due.
+         */
+        TaskRuns: {
+            /** Items */
+            items: components["schemas"]["TaskRun"][];
+            /**
+             * Truncated
+             * @description There are more than these.
+             */
+            truncated: boolean;
+        };
         /**
          * Tls
          * @description What opens a cluster to its clients, scheduler and workers: one certificate, which each of them shows
@@ -4727,6 +4790,8 @@ export type StepReport = components['schemas']['StepReport'];
 export type StoredResult = components['schemas']['StoredResult'];
 export type TaintEffect = components['schemas']['TaintEffect'];
 export type Target = components['schemas']['Target'];
+export type TaskRun = components['schemas']['TaskRun'];
+export type TaskRuns = components['schemas']['TaskRuns'];
 export type Tls = components['schemas']['Tls'];
 export type Token = components['schemas']['Token'];
 export type TokenCreate = components['schemas']['TokenCreate'];
@@ -7760,6 +7825,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    tasks_api_v1_runs__run_id__task_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskRuns"];
+                };
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
