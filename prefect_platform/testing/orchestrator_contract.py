@@ -27,6 +27,10 @@ class Stage(Protocol):
         """The id of a new deployment with these schedules."""
         ...
 
+    async def task(self, flow_run_id: str, key: str, upstream: Sequence[str], parent: str | None) -> str:
+        """The id of a new task run that took results of others and was called by `parent`."""
+        ...
+
     async def report(self, flow_run_id: str, state_type: str) -> None:
         """Put a flow run into a state, as an engine or agent would."""
         ...
@@ -119,6 +123,59 @@ class OrchestratorContract:
             await stage.orchestrator.set_schedule_active(
                 await stage.deployment(), str(uuid.uuid4()), active=False
             )
+
+    @pytest.mark.asyncio
+    async def test_task_runs_say_what_they_waited_for(self, stage: Stage) -> None:
+        run = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        first = await stage.task(run.flow_run_id, "load", [], None)
+        second = await stage.task(run.flow_run_id, "split", [first, first], None)
+        third = await stage.task(run.flow_run_id, "inner", [], second)
+        found = {one.id: one for one in await stage.orchestrator.task_runs(run.flow_run_id, 10)}
+        assert [(found[key].task_key, found[key].upstream) for key in (first, second, third)] == [
+            ("load", ()),
+            ("split", (first,)),
+            ("inner", ()),
+        ]
+        assert [found[key].parent_id for key in (first, second, third)] == [None, None, second]
+        assert {(one.state_type, one.end_time) for one in found.values()} == {("PENDING", None)}
+        assert len(await stage.orchestrator.task_runs(run.flow_run_id, 2)) == 2
+        assert await stage.orchestrator.task_runs(str(uuid.uuid4()), 10) == []
+
+    @pytest.mark.asyncio
+    async def test_the_next_runs_are_those_that_wait_the_first_due_first(self, stage: Stage) -> None:
+        mine, other = await stage.deployment(), await stage.deployment()
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+        late, soon, taken = [
+            await stage.orchestrator.create_run(mine, {}, [], due + timedelta(hours=hours), None)
+            for hours in (2, 0, 1)
+        ]
+        elsewhere = await stage.orchestrator.create_run(other, {}, [], due + timedelta(hours=1), None)
+        await stage.report(taken.flow_run_id, "PENDING")
+        found = await stage.orchestrator.upcoming_runs([mine], 10)
+        assert [(one.flow_run_id, one.due) for one in found] == [
+            (soon.flow_run_id, due),
+            (late.flow_run_id, due + timedelta(hours=2)),
+        ]
+        assert {(one.deployment_id, one.schedule_id) for one in found} == {(mine, None)}
+        both = await stage.orchestrator.upcoming_runs([mine, other], 2)
+        assert [one.flow_run_id for one in both] == [soon.flow_run_id, elsewhere.flow_run_id]
+        assert await stage.orchestrator.upcoming_runs([], 10) == []
+
+    @pytest.mark.asyncio
+    async def test_a_deployment_is_paused_and_resumed_and_repeating_it_is_nothing(self, stage: Stage) -> None:
+        deployment = await stage.deployment(["0 2 * * *"])
+        before = await stage.orchestrator.read_deployment(deployment)
+        assert (before.paused, len(before.schedules), before.parameters) == (False, 1, {})
+        for paused in (True, True, False, False):
+            await stage.orchestrator.set_paused(deployment, paused)
+            assert (await stage.orchestrator.read_deployment(deployment)).paused is paused
+
+    @pytest.mark.asyncio
+    async def test_a_deployment_that_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            await stage.orchestrator.read_deployment(str(uuid.uuid4()))
+        with pytest.raises(NotFound):
+            await stage.orchestrator.set_paused(str(uuid.uuid4()), paused=True)
 
     @pytest.mark.asyncio
     async def test_a_deleted_deployment_is_gone_and_deleting_again_is_nothing(self, stage: Stage) -> None:

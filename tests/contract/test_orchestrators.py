@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.services.orchestrator import Orchestrator
+from prefect_platform.server.services.orchestrator import Orchestrator, TaskRunState
 from prefect_platform.server.services.orchestrator_memory import MemoryOrchestrator
 from prefect_platform.server.services.orchestrator_prefect import PrefectOrchestrator
 from prefect_platform.testing.cloud_gateway import CloudGateway, cloud_gateway
@@ -29,6 +29,21 @@ class MemoryStage:
 
     async def deployment(self, crons: Sequence[str] = ()) -> str:
         return self.memory.add_deployment(schedules=[{"schedule": {"cron": cron}} for cron in crons])
+
+    async def task(self, flow_run_id: str, key: str, upstream: Sequence[str], parent: str | None) -> str:
+        made = TaskRunState(
+            str(uuid.uuid4()),
+            key,
+            key,
+            "PENDING",
+            "Pending",
+            None,
+            None,
+            tuple(dict.fromkeys(upstream)),
+            parent,
+        )
+        self.memory.tasks.setdefault(flow_run_id, []).append(made)
+        return made.id
 
     async def report(self, flow_run_id: str, state_type: str) -> None:
         self.memory.set_state(flow_run_id, state_type)
@@ -46,6 +61,22 @@ class PrefectStage:
         ]
         made = await self.post("/deployments/", {"name": "d", "flow_id": flow["id"], "schedules": schedules})
         return str(made["id"])
+
+    async def task(self, flow_run_id: str, key: str, upstream: Sequence[str], parent: str | None) -> str:
+        def given(ids: Sequence[str]) -> list[dict[str, str]]:
+            return [{"input_type": "task_run", "id": one} for one in ids]
+
+        parameter = {"input_type": "parameter", "name": "n"}
+        inputs = {"x": [*given(upstream), parameter]} | ({"__parents__": given([parent])} if parent else {})
+        body = {
+            "flow_run_id": flow_run_id,
+            "task_key": key,
+            "name": key,
+            "dynamic_key": str(uuid.uuid4()),
+            "task_inputs": inputs,
+            "state": {"type": "PENDING"},
+        }
+        return str((await self.post("/task_runs/", body))["id"])
 
     async def report(self, flow_run_id: str, state_type: str) -> None:
         answer = await self.post(
@@ -132,6 +163,16 @@ class TestPrefect(OrchestratorContract):
             UsageError, match=r"^The flow has no parameter 'nn'. Did you mean 'n'\? It takes n."
         ):
             await stage.orchestrator.create_run(made["id"], {"n": 1, "nn": 1}, [], None, None)
+
+    @pytest.mark.asyncio
+    async def test_runs_that_a_schedule_made_name_it(self, stage: PrefectStage) -> None:
+        deployment = await stage.deployment(["0 2 * * *"])
+        await stage.post(f"/deployments/{deployment}/schedule", {"min_runs": 3, "max_runs": 3})
+        [schedule] = (await stage.orchestrator.read_deployment(deployment)).schedules
+        found = await stage.orchestrator.upcoming_runs([deployment], 3)
+        assert [one.schedule_id for one in found] == [schedule["id"]] * 3
+        assert found[0].due < found[1].due < found[2].due
+        assert {one.due.hour for one in found} == {2}
 
     @pytest.mark.asyncio
     async def test_more_runs_than_prefect_gives_at_once(self, stage: PrefectStage) -> None:

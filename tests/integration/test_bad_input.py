@@ -330,6 +330,8 @@ def test_every_query_with_every_kind_of_nonsense(world: World) -> None:
         "version_id": world.version,
         "workload_id": world.workload,
         "cluster": "mine",
+        "slug": "nightly",
+        "deployment": "nightly",
     }
     for method, path, route in guarded_routes():
         kind = kinds_of(route)[0]
@@ -398,6 +400,7 @@ def test_nothing_of_one_project_is_reached_with_the_tokens_of_another(world: Wor
         "project": "default", "flow_id": world.flow, "version_id": world.version, "run_id": "run-1", "source": "flow",
         "attempt_id": world.attempt, "workload_id": world.workload, "code_digest": "c" * 64, "name": "aws-key",
         "fingerprint": "f" * 64, "key": "a" * 64, "kind": "jupyter-server", "cluster": "mine",
+        "slug": "nightly", "deployment": "nightly",
         "token_id": world.send("GET", "/api/v1/tokens").json()["items"][0]["id"],
     }  # fmt: skip
     sent = {(method, f"/api/v1{path}"): body for method, path, _, body in bodies(world)}

@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import runs
+from prefect_platform.server.services import runs, task_runs
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, Status
+from prefect_platform.wire.task_runs import TaskRuns
 from prefect_platform.wire.tokens import TokenKind
 
 router = APIRouter(tags=["runs"])
@@ -53,6 +54,12 @@ async def listing(
 async def show(parts: PartsHere, caller: User, run_id: str) -> RunDetail:
     """One run with all its attempts."""
     return await runs.show(parts, caller, run_id)
+
+
+@router.get("/runs/{run_id}/task-runs")
+async def tasks(parts: PartsHere, caller: User, run_id: str) -> TaskRuns:
+    """The first 2,000 task runs of a run and what each waited for, as Prefect holds them."""
+    return await task_runs.of_run(parts, caller, run_id)
 
 
 @router.post("/runs/{run_id}/cancel")

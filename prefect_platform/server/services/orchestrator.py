@@ -23,6 +23,48 @@ class FlowRunState:
     end_time: datetime | None
 
 
+@dataclass(frozen=True)
+class UpcomingRun:
+    """A flow run that waits for its time."""
+
+    flow_run_id: str
+    name: str
+    deployment_id: str
+    due: datetime
+    state_name: str
+    schedule_id: str | None
+    """The schedule that made it, if one did."""
+
+
+@dataclass(frozen=True)
+class TaskRunState:
+    """A task run as Prefect shows it."""
+
+    id: str
+    name: str
+    task_key: str
+    state_type: str
+    state_name: str
+    start_time: datetime | None
+    end_time: datetime | None
+    upstream: tuple[str, ...] = ()
+    """Ids of the task runs that it took results of, or waited for."""
+    parent_id: str | None = None
+    """The task run that called it."""
+
+
+@dataclass(frozen=True)
+class PrefectDeployment:
+    """A deployment as it stands in Prefect, where people change it too."""
+
+    paused: bool
+    schedules: list[dict[str, Any]]
+    parameters: dict[str, Any]
+    parameter_schema: dict[str, Any]
+    enforced: bool
+    """Whether parameters have to fit the schema."""
+
+
 class Orchestrator(Protocol):
     """The Prefect API of one project. Every method retries what is safe to retry.
 
@@ -52,6 +94,22 @@ class Orchestrator(Protocol):
     async def cancel_run(self, flow_run_id: str, reason: str) -> FlowRunState:
         """Propose Cancelling. A run that has not started becomes Cancelled at once; a run in a
         final state stays as it is."""
+        ...
+
+    async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
+        """The task runs of a flow run in the order in which they were due, at most `limit`; none of a flow
+        run that Prefect does not know."""
+        ...
+
+    async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:
+        """The next runs of these deployments that wait for their time, at most `limit`, the first due first.
+        Those that are late are among them."""
+        ...
+
+    async def read_deployment(self, deployment_id: str) -> PrefectDeployment: ...
+
+    async def set_paused(self, deployment_id: str, paused: bool) -> None:
+        """Let no schedule of a deployment make runs, or let them again. No-op if it is so already."""
         ...
 
     async def delete_deployment(self, deployment_id: str) -> None:

@@ -12,7 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect_platform.errors import NotFound, OrchestratorUnavailable
-from prefect_platform.server.services.orchestrator import FlowRunState
+from prefect_platform.server.services.orchestrator import (
+    FlowRunState,
+    PrefectDeployment,
+    TaskRunState,
+    UpcomingRun,
+)
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
@@ -24,6 +29,10 @@ class MemoryDeployment:
     schedules: list[dict[str, Any]] = field(default_factory=list)
     automations: list[str] = field(default_factory=list)
     """Names of those that it owns."""
+    paused: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+    parameter_schema: dict[str, Any] = field(default_factory=dict)
+    enforced: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,8 @@ class CreatedRun:
     parameters: dict[str, Any]
     tags: list[str]
     scheduled_time: datetime | None
+    schedule_id: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class MemoryOrchestrator:
@@ -45,6 +56,8 @@ class MemoryOrchestrator:
         self.deployments: dict[str, MemoryDeployment] = {}
         self.runs: dict[str, FlowRunState] = {}
         self.created: dict[str, CreatedRun] = {}
+        self.tasks: dict[str, list[TaskRunState]] = {}
+        """Task runs, by flow run, in the order in which they were due."""
         self._keys: dict[tuple[str, str], str] = {}
 
     def add_deployment(self, name: str = "deployment", schedules: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -72,6 +85,13 @@ class MemoryOrchestrator:
             start_time=known.start_time or (now if state_type == "RUNNING" else None),
             end_time=now if state_type in FINAL else None,
         )
+
+    def schedule_run(self, deployment_id: str, due: datetime, schedule_id: str | None = None) -> str:
+        """What Prefect's scheduler does: a run that a schedule has made for later; its id."""
+        run_id = str(uuid.uuid4())
+        self.set_state(run_id, "SCHEDULED")
+        self.created[run_id] = CreatedRun(deployment_id, {}, [], due, schedule_id)
+        return run_id
 
     async def check(self) -> str:
         self._answering()
@@ -110,6 +130,39 @@ class MemoryOrchestrator:
         elif known.state_type not in FINAL:
             self.set_state(flow_run_id, "CANCELLING", message=reason)
         return self.runs[flow_run_id]
+
+    async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
+        self._answering()
+        return self.tasks.get(flow_run_id, [])[:limit]
+
+    async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:
+        self._answering()
+        found = [
+            UpcomingRun(
+                run_id,
+                self.runs[run_id].name,
+                made.deployment_id,
+                made.scheduled_time or made.at,
+                self.runs[run_id].state_name,
+                made.schedule_id,
+            )
+            for run_id, made in self.created.items()
+            if made.deployment_id in deployment_ids and self.runs[run_id].state_type == "SCHEDULED"
+        ]
+        return sorted(found, key=lambda one: one.due)[:limit]
+
+    async def read_deployment(self, deployment_id: str) -> PrefectDeployment:
+        found = self._deployment(deployment_id)
+        return PrefectDeployment(
+            found.paused,
+            [dict(one) for one in found.schedules],
+            dict(found.parameters),
+            dict(found.parameter_schema),
+            found.enforced,
+        )
+
+    async def set_paused(self, deployment_id: str, paused: bool) -> None:
+        self._deployment(deployment_id).paused = paused
 
     async def delete_deployment(self, deployment_id: str) -> None:
         self._answering()

@@ -16,7 +16,12 @@ from urllib.parse import urlsplit
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError, foreign
 from prefect_platform.names import nearest
 from prefect_platform.server.config import OrchestratorSettings
-from prefect_platform.server.services.orchestrator import FlowRunState
+from prefect_platform.server.services.orchestrator import (
+    FlowRunState,
+    PrefectDeployment,
+    TaskRunState,
+    UpcomingRun,
+)
 from prefect_platform.wire.orchestrators import cloud_api_url, is_loopback
 from prefect_platform.wire.retry_after import Told
 
@@ -30,6 +35,8 @@ PAUSES = (0.1, 0.4, 1.5)
 BUSY = frozenset({429, 502, 503, 504})
 BATCH = 200
 """Most flow runs that Prefect gives at once."""
+PARENTS = "__parents__"
+"""Among the inputs of a task run: what called it."""
 LONGEST_WAIT_SECONDS = 12.0
 """Of one call, for as long as Prefect asks callers to wait (429): whoever called us waits too."""
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
@@ -108,6 +115,51 @@ class PrefectOrchestrator:
             why = foreign(str((answer.get("details") or {}).get("reason") or "no reason given"))
             raise Conflict(f"Prefect does not cancel run {now.name!r}, which is {now.state_name}: {why}")
         return now
+
+    async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
+        found: dict[str, TaskRunState] = {}
+        for offset in range(0, limit, BATCH):
+            body = {
+                "flow_runs": {"id": {"any_": [flow_run_id]}},
+                "sort": "EXPECTED_START_TIME_ASC",
+                "limit": BATCH,
+                "offset": offset,
+            }
+            rows = await self._ask("POST", "/task_runs/filter", body)
+            # By id: those that were due in the same moment have no order, and may come on two pages.
+            found.update({row["id"]: _task(row) for row in rows})
+            if len(rows) < BATCH:
+                break
+        return list(found.values())[:limit]
+
+    async def upcoming_runs(self, deployment_ids: Sequence[str], limit: int) -> list[UpcomingRun]:
+        found: list[UpcomingRun] = []
+        for start in range(0, len(deployment_ids), BATCH):
+            wanted = {
+                "deployment_id": {"any_": list(deployment_ids[start : start + BATCH])},
+                "state": {"type": {"any_": ["SCHEDULED"]}},
+            }
+            body = {
+                "flow_runs": wanted,
+                "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+                "limit": min(limit, BATCH),
+            }
+            rows = await self._ask("POST", "/flow_runs/filter", body)
+            found += [upcoming for row in rows if (upcoming := _upcoming(row)) is not None]
+        return sorted(found, key=lambda one: one.due)[:limit]
+
+    async def read_deployment(self, deployment_id: str) -> PrefectDeployment:
+        found = await self._ask("GET", f"/deployments/{deployment_id}")
+        return PrefectDeployment(
+            paused=bool(found.get("paused")),
+            schedules=list(found.get("schedules") or []),
+            parameters=dict(found.get("parameters") or {}),
+            parameter_schema=dict(found.get("parameter_openapi_schema") or {}),
+            enforced=bool(found.get("enforce_parameter_schema")),
+        )
+
+    async def set_paused(self, deployment_id: str, paused: bool) -> None:
+        await self._ask("PATCH", f"/deployments/{deployment_id}", {"paused": paused})
 
     async def delete_deployment(self, deployment_id: str) -> None:
         # Prefect keeps the automations of a deployment when it deletes the deployment.
@@ -248,6 +300,42 @@ def _state(row: Mapping[str, Any]) -> FlowRunState:
         message=state.get("message"),
         start_time=_time(row.get("start_time")),
         end_time=_time(row.get("end_time")),
+    )
+
+
+def _task(row: Mapping[str, Any]) -> TaskRunState:
+    inputs = dict(row.get("task_inputs") or {})
+    parents = _task_ids(inputs.pop(PARENTS, []))
+    return TaskRunState(
+        id=row["id"],
+        name=row["name"],
+        task_key=row["task_key"],
+        state_type=row.get("state_type") or "PENDING",
+        state_name=row.get("state_name") or "Pending",
+        start_time=_time(row.get("start_time")),
+        end_time=_time(row.get("end_time")),
+        upstream=tuple(dict.fromkeys(one for given in inputs.values() for one in _task_ids(given))),
+        parent_id=parents[0] if parents else None,
+    )
+
+
+def _task_ids(given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of what a task was given, the task runs: constants and parameters have no id."""
+    return [str(one["id"]) for one in given if one.get("input_type") == "task_run"]
+
+
+def _upcoming(row: Mapping[str, Any]) -> UpcomingRun | None:
+    due = _time(row.get("next_scheduled_start_time") or row.get("expected_start_time"))
+    if due is None:
+        return None
+    by = row.get("created_by") or {}
+    return UpcomingRun(
+        flow_run_id=row["id"],
+        name=row["name"],
+        deployment_id=row["deployment_id"],
+        due=due,
+        state_name=row.get("state_name") or "Scheduled",
+        schedule_id=by.get("id") if row.get("auto_scheduled") else None,
     )
 
 

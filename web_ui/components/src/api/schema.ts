@@ -287,7 +287,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/flows/{flow_id}/deployments/{deployment}": {
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Deployment
+         * @description Let no schedule of a deployment make runs.
+         */
+        post: operations["pause_deployment_api_v1_flows__flow_id__deployments__deployment__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/deployments/{deployment}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Deployment
+         * @description Let the schedules of a deployment make runs again.
+         */
+        post: operations["resume_deployment_api_v1_flows__flow_id__deployments__deployment__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/parameters": {
         parameters: {
             query?: never;
             header?: never;
@@ -295,52 +335,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show
-         * @description A deployment by its name, with schedules and parameters as Prefect has them now.
+         * Parameters
+         * @description What runs of each deployment of a flow take: JSON Schema and defaults.
          */
-        get: operations["show_api_v1_flows__flow_id__deployments__deployment__get"];
+        get: operations["parameters_api_v1_flows__flow_id__parameters_get"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause
-         * @description Let a schedule rest. Runs that it has made already are taken back by Prefect.
-         */
-        post: operations["pause_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__pause_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Resume
-         * @description Let a schedule make runs again.
-         */
-        post: operations["resume_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__resume_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -361,6 +361,66 @@ export interface paths {
          * @description Start a deployment of a flow now, or at a time.
          */
         post: operations["start_api_v1_flows__flow_id__runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Listing
+         * @description The schedules of every deployment of a flow, with what each starts next.
+         */
+        get: operations["listing_api_v1_flows__flow_id__schedules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules/{slug}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Pause one schedule. `deployment` says whose, where several have it.
+         */
+        post: operations["pause_api_v1_flows__flow_id__schedules__slug__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/schedules/{slug}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Resume one schedule. `deployment` says whose, where several have it.
+         */
+        post: operations["resume_api_v1_flows__flow_id__schedules__slug__resume_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1171,10 +1231,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Due
-         * @description What Prefect will start next in this project, the first due first.
+         * Upcoming
+         * @description Runs of the project's flows that wait for their time, the first due first.
          */
-        get: operations["due_api_v1_projects__project__scheduled_runs_get"];
+        get: operations["upcoming_api_v1_projects__project__scheduled_runs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1406,6 +1466,26 @@ export interface paths {
          *     `hits` (a list of LogHit) as they are found, `progress`, and at last `end`.
          */
         get: operations["search_run_api_v1_runs__run_id__logs_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/task-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tasks
+         * @description The first 2,000 task runs of a run and what each waited for, as Prefect holds them.
+         */
+        get: operations["tasks_api_v1_runs__run_id__task_runs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2449,28 +2529,46 @@ export interface components {
             version_number: number;
         };
         /**
-         * DeploymentDetail
-         * @description A deployment with what Prefect holds of it, which people may have changed there.
+         * DeploymentParameters
+         * @description What a deployment's runs take.
          */
-        DeploymentDetail: {
-            /** Name */
-            name: string;
-            /** Parameter Schema */
+        DeploymentParameters: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Enforced
+             * @description Prefect refuses a run whose parameters do not fit the schema.
+             */
+            enforced: boolean;
+            /**
+             * Parameter Schema
+             * @description JSON Schema of the flow's parameters.
+             */
             parameter_schema: {
                 [key: string]: unknown;
             };
-            /** Parameters */
+            /**
+             * Parameters
+             * @description What a run takes that is started without any.
+             */
             parameters: {
                 [key: string]: unknown;
             };
-            /** Paused */
+        };
+        /**
+         * DeploymentSchedules
+         * @description The schedules of one deployment of a flow.
+         */
+        DeploymentSchedules: {
+            /** Deployment Name */
+            deployment_name: string;
+            /**
+             * Paused
+             * @description No schedule of the deployment makes runs while it is paused.
+             */
             paused: boolean;
-            /** Prefect Deployment Id */
-            prefect_deployment_id: string;
             /** Schedules */
-            schedules: components["schemas"]["Schedule"][];
-            /** Version Number */
-            version_number: number;
+            schedules: components["schemas"]["FlowSchedule"][];
         };
         /**
          * Distribution
@@ -2636,6 +2734,39 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * FlowSchedule
+         * @description One schedule of a deployment. One of `cron`, `interval_seconds` and `rrule` is set.
+         */
+        FlowSchedule: {
+            /** Active */
+            active: boolean;
+            /** Cron */
+            cron?: string | null;
+            /** Interval Seconds */
+            interval_seconds?: number | null;
+            /**
+             * Next Times
+             * @description When it starts the flow next, at most five; empty while it or its deployment is paused.
+             */
+            next_times: string[];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Rrule */
+            rrule?: string | null;
+            /**
+             * Slug
+             * @description Names it in calls; its id in Prefect where it has no slug.
+             */
+            slug: string;
+            /** Timezone */
+            timezone?: string | null;
         };
         /**
          * FlowState
@@ -3683,46 +3814,31 @@ export interface components {
             n_workers: number;
         };
         /**
-         * Schedule
-         * @description One schedule of a deployment, as Prefect has it now.
-         */
-        Schedule: {
-            /** Active */
-            active: boolean;
-            /** Id */
-            id: string;
-            kind: components["schemas"]["ScheduleKind"];
-            /** Text */
-            text: string;
-            /** Timezone */
-            timezone: string | null;
-        };
-        /**
          * ScheduledRun
-         * @description A run that is due; it has an attempt once an agent takes it.
+         * @description A flow run of one of our flows that waits for its time.
          */
         ScheduledRun: {
             /** Deployment Name */
             deployment_name: string;
             /**
-             * Due At
+             * Due
              * Format: date-time
              */
-            due_at: string;
+            due: string;
             /** Flow Id */
             flow_id: string;
             /** Flow Name */
             flow_name: string;
-            /** Id */
-            id: string;
+            /**
+             * Late
+             * @description Its time has come and no agent has taken it.
+             */
+            late: boolean;
             /** Name */
             name: string;
+            /** Run Id */
+            run_id: string;
         };
-        /**
-         * ScheduleKind
-         * @enum {string}
-         */
-        ScheduleKind: "cron" | "interval" | "rrule";
         /**
          * SchedulerOrders
          * @description What is wanted of a scheduler.
@@ -4045,6 +4161,49 @@ export interface components {
          * @enum {string}
          */
         Target: "running" | "stopped";
+        /** TaskRun */
+        TaskRun: {
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description The task run that called it, if one did.
+             */
+            parent_id: string | null;
+            /** Started At */
+            started_at: string | null;
+            /** State Name */
+            state_name: string;
+            /**
+             * State Type
+             * @description Prefect's: `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, and so on.
+             */
+            state_type: string;
+            /** Task Key */
+            task_key: string;
+            /**
+             * Upstream
+             * @description Ids of the task runs whose results or ends it waited for.
+             */
+            upstream: string[];
+        };
+        /**
+         * TaskRuns
+         * @description The first task runs of a run, in the order in which they were due.
+         */
+        TaskRuns: {
+            /** Items */
+            items: components["schemas"]["TaskRun"][];
+            /**
+             * Truncated
+             * @description There are more than these.
+             */
+            truncated: boolean;
+        };
         /**
          * Tls
          * @description What opens a cluster to its clients, scheduler and workers: one certificate, which each of them shows
@@ -4523,7 +4682,8 @@ export type Deletion = components['schemas']['Deletion'];
 export type DeletionPlan = components['schemas']['DeletionPlan'];
 export type DeletionState = components['schemas']['DeletionState'];
 export type Deployment = components['schemas']['Deployment'];
-export type DeploymentDetail = components['schemas']['DeploymentDetail'];
+export type DeploymentParameters = components['schemas']['DeploymentParameters'];
+export type DeploymentSchedules = components['schemas']['DeploymentSchedules'];
 export type Distribution = components['schemas']['Distribution'];
 export type DoomedBundle = components['schemas']['DoomedBundle'];
 export type DoomedDeployment = components['schemas']['DoomedDeployment'];
@@ -4533,6 +4693,7 @@ export type EnvironmentSpec = components['schemas']['EnvironmentSpec'];
 export type EventKind = components['schemas']['EventKind'];
 export type FieldChange = components['schemas']['FieldChange'];
 export type Flow = components['schemas']['Flow'];
+export type FlowSchedule = components['schemas']['FlowSchedule'];
 export type FlowState = components['schemas']['FlowState'];
 export type FlowVersion = components['schemas']['FlowVersion'];
 export type Gap = components['schemas']['Gap'];
@@ -4606,9 +4767,7 @@ export type RunDetail = components['schemas']['RunDetail'];
 export type RunOptions = components['schemas']['RunOptions'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
-export type Schedule = components['schemas']['Schedule'];
 export type ScheduledRun = components['schemas']['ScheduledRun'];
-export type ScheduleKind = components['schemas']['ScheduleKind'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
 export type SchedulerReport = components['schemas']['SchedulerReport'];
 export type SealRequest = components['schemas']['SealRequest'];
@@ -4631,6 +4790,8 @@ export type StepReport = components['schemas']['StepReport'];
 export type StoredResult = components['schemas']['StoredResult'];
 export type TaintEffect = components['schemas']['TaintEffect'];
 export type Target = components['schemas']['Target'];
+export type TaskRun = components['schemas']['TaskRun'];
+export type TaskRuns = components['schemas']['TaskRuns'];
 export type Tls = components['schemas']['Tls'];
 export type Token = components['schemas']['Token'];
 export type TokenCreate = components['schemas']['TokenCreate'];
@@ -5173,7 +5334,7 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
-    show_api_v1_flows__flow_id__deployments__deployment__get: {
+    pause_deployment_api_v1_flows__flow_id__deployments__deployment__pause_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -5191,7 +5352,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeploymentDetail"];
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -5207,14 +5368,13 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
-    pause_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__pause_post: {
+    resume_deployment_api_v1_flows__flow_id__deployments__deployment__resume_post: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 deployment: string;
                 flow_id: string;
-                schedule: string;
             };
             cookie?: never;
         };
@@ -5226,7 +5386,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeploymentDetail"];
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -5242,14 +5402,12 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
-    resume_api_v1_flows__flow_id__deployments__deployment__schedules__schedule__resume_post: {
+    parameters_api_v1_flows__flow_id__parameters_get: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                deployment: string;
                 flow_id: string;
-                schedule: string;
             };
             cookie?: never;
         };
@@ -5261,7 +5419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeploymentDetail"];
+                    "application/json": components["schemas"]["DeploymentParameters"][];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -5301,6 +5459,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    listing_api_v1_flows__flow_id__schedules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    pause_api_v1_flows__flow_id__schedules__slug__pause_post: {
+        parameters: {
+            query?: {
+                deployment?: string | null;
+            };
+            header?: never;
+            path: {
+                flow_id: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    resume_api_v1_flows__flow_id__schedules__slug__resume_post: {
+        parameters: {
+            query?: {
+                deployment?: string | null;
+            };
+            header?: never;
+            path: {
+                flow_id: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSchedules"][];
                 };
             };
             401: components["responses"]["Problem401"];
@@ -7083,7 +7346,7 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
-    due_api_v1_projects__project__scheduled_runs_get: {
+    upcoming_api_v1_projects__project__scheduled_runs_get: {
         parameters: {
             query?: {
                 limit?: number;
@@ -7562,6 +7825,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    tasks_api_v1_runs__run_id__task_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskRuns"];
+                };
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];

@@ -56,9 +56,7 @@ function Shown({ flow, versions }: { flow: wire.Flow; versions: wire.FlowVersion
         </div>
         <div className="stack">
           {latest && <VersionFacts flow={flow} version={latest} />}
-          {(flow.deployments ?? []).map((one) => (
-            <Schedules key={one.id} flow={flow} deployment={one.name} />
-          ))}
+          <Schedules flow={flow} />
           <Card title={t('flow.versions')}>
             <Versions versions={versions} />
           </Card>

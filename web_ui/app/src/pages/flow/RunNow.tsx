@@ -2,7 +2,7 @@ import { data, Dialog, Problem, Skeleton, useApi, useText, type wire } from '@pr
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useId, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
-import { useDeployment } from '../../queries/hooks';
+import { useParameters } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { useToast } from '../../shell/toasts';
 
@@ -49,15 +49,16 @@ function Parameters({
   deployment: string;
   onClose: () => void;
 }) {
-  const found = useDeployment(flow.id, deployment);
+  const found = useParameters(flow.id);
   const start = useStart(flow, deployment, onClose);
   if (found.isError) return <Problem error={found.error} again={() => void found.refetch()} />;
   if (found.isPending) return <Skeleton lines={3} />;
+  const takes = found.data.find((one) => one.deployment_name === deployment);
   return (
     <Suspense fallback={<Skeleton lines={3} />}>
       <ParametersForm
-        schema={found.data.parameter_schema}
-        defaults={found.data.parameters}
+        schema={takes?.parameter_schema ?? {}}
+        defaults={takes?.parameters ?? {}}
         error={start.error}
         busy={start.isPending}
         onRun={(parameters) => start.mutate(parameters)}

@@ -6,38 +6,52 @@ import {
   Empty,
   Problem,
   Skeleton,
+  Time,
   useApi,
   useText,
   words,
   type wire,
 } from '@prefect-platform/components';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useDeployment } from '../../queries/hooks';
+import { useSchedules } from '../../queries/hooks';
 import { useToast } from '../../shell/toasts';
 
-/** The schedules of a deployment as Prefect has them, each to be paused and resumed. */
-export function Schedules({ flow, deployment }: { flow: wire.Flow; deployment: string }) {
+/** The schedules of a flow's deployments as Prefect has them, each to be paused and resumed. */
+export function Schedules({ flow }: { flow: wire.Flow }) {
   const t = useText();
-  const found = useDeployment(flow.id, deployment);
-  return (
-    <Card
-      title={t('flow.schedules')}
-      beside={deployment}
-      actions={found.data?.paused && <Badge tone="warn">{t('schedule.paused')}</Badge>}
-    >
-      {found.isPending ? (
+  const found = useSchedules(flow.id);
+  if (found.isPending)
+    return (
+      <Card title={t('flow.schedules')}>
         <Skeleton lines={2} />
-      ) : found.isError ? (
+      </Card>
+    );
+  if (found.isError)
+    return (
+      <Card title={t('flow.schedules')}>
         <div className="body">
           <Problem error={found.error} again={() => void found.refetch()} />
         </div>
-      ) : found.data.schedules.length === 0 ? (
+      </Card>
+    );
+  return found.data.map((one) => <Deployment key={one.deployment_name} flow={flow} deployment={one} />);
+}
+
+function Deployment({ flow, deployment }: { flow: wire.Flow; deployment: wire.DeploymentSchedules }) {
+  const t = useText();
+  return (
+    <Card
+      title={t('flow.schedules')}
+      beside={deployment.deployment_name}
+      actions={deployment.paused && <Badge tone="warn">{t('schedule.paused')}</Badge>}
+    >
+      {deployment.schedules.length === 0 ? (
         <Empty>{t('schedule.none')}</Empty>
       ) : (
         <table>
           <tbody>
-            {found.data.schedules.map((one) => (
-              <Row key={one.id} flow={flow} deployment={deployment} schedule={one} />
+            {deployment.schedules.map((one) => (
+              <Row key={one.slug} flow={flow} deployment={deployment.deployment_name} schedule={one} />
             ))}
           </tbody>
         </table>
@@ -49,44 +63,26 @@ export function Schedules({ flow, deployment }: { flow: wire.Flow; deployment: s
 interface RowProps {
   flow: wire.Flow;
   deployment: string;
-  schedule: wire.Schedule;
+  schedule: wire.FlowSchedule;
 }
 
 function Row({ flow, deployment, schedule }: RowProps) {
   const t = useText();
-  const api = useApi();
-  const toast = useToast();
-  const client = useQueryClient();
-  const params = { path: { flow_id: flow.id, deployment, schedule: schedule.id } };
-  const turn = useMutation({
-    mutationFn: (active: boolean) =>
-      active
-        ? data(
-            api.POST('/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/resume', {
-              params,
-            }),
-          )
-        : data(
-            api.POST('/api/v1/flows/{flow_id}/deployments/{deployment}/schedules/{schedule}/pause', {
-              params,
-            }),
-          ),
-    onSuccess: async (detail, active) => {
-      client.setQueryData(['flows', 'deployment', flow.id, deployment], detail);
-      await client.invalidateQueries({ queryKey: ['runs', 'scheduled'] });
-      toast(t(active ? 'schedule.resumed' : 'schedule.rests'), { undo: () => turn.mutate(!active) });
-    },
-    onError: (error) => toast(error.message, { tone: 'bad' }),
-  });
+  const turn = useTurn(flow, deployment, schedule);
+  const next = schedule.next_times[0];
   return (
     <tr>
       <td>
-        <code>
-          {schedule.kind === 'interval'
-            ? t('schedule.every', { time: words.duration(Number(schedule.text)) })
-            : schedule.text}
-        </code>
-        {schedule.timezone && <div className="faint small">{schedule.timezone}</div>}
+        <code>{textOf(schedule, (time) => t('schedule.every', { time }))}</code>
+        <div className="faint small">
+          {schedule.timezone}
+          {next && (
+            <span title={schedule.next_times.map((at) => words.exact(at)).join('\n')}>
+              {' '}
+              <Time at={next} />
+            </span>
+          )}
+        </div>
       </td>
       <td className="r">
         <Button small disabled={turn.isPending} onClick={() => turn.mutate(!schedule.active)}>
@@ -95,4 +91,30 @@ function Row({ flow, deployment, schedule }: RowProps) {
       </td>
     </tr>
   );
+}
+
+function useTurn(flow: wire.Flow, deployment: string, schedule: wire.FlowSchedule) {
+  const t = useText();
+  const api = useApi();
+  const toast = useToast();
+  const client = useQueryClient();
+  const params = { path: { flow_id: flow.id, slug: schedule.slug }, query: { deployment } };
+  const turn = useMutation({
+    mutationFn: (active: boolean) =>
+      active
+        ? data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/resume', { params }))
+        : data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/pause', { params })),
+    onSuccess: async (all, active) => {
+      client.setQueryData(['flows', 'schedules', flow.id], all);
+      await client.invalidateQueries({ queryKey: ['runs', 'scheduled'] });
+      toast(t(active ? 'schedule.resumed' : 'schedule.rests'), { undo: () => turn.mutate(!active) });
+    },
+    onError: (error) => toast(error.message, { tone: 'bad' }),
+  });
+  return turn;
+}
+
+function textOf(schedule: wire.FlowSchedule, every: (time: string) => string): string {
+  if (schedule.interval_seconds != null) return every(words.duration(schedule.interval_seconds));
+  return schedule.cron ?? schedule.rrule ?? '';
 }

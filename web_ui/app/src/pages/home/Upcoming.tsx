@@ -1,4 +1,4 @@
-import { Card, Empty, Problem, Skeleton, Time, useText } from '@prefect-platform/components';
+import { Badge, Card, Empty, Problem, Skeleton, Time, useText } from '@prefect-platform/components';
 import { useScheduledRuns } from '../../queries/hooks';
 import { FlowLink } from '../parts';
 
@@ -20,13 +20,13 @@ export function Upcoming() {
         <table>
           <tbody>
             {due.data.map((one) => (
-              <tr key={one.id}>
+              <tr key={one.run_id}>
                 <td>
                   <FlowLink id={one.flow_id} name={one.flow_name} />{' '}
                   <span className="faint">{one.deployment_name}</span>
                 </td>
                 <td className="r small soft num">
-                  <Time at={one.due_at} />
+                  {one.late && <Badge tone="warn">{t('home.late')}</Badge>} <Time at={one.due} />
                 </td>
               </tr>
             ))}
