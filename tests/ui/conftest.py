@@ -14,8 +14,10 @@ from prefect_platform.testing.live_server import LiveServer, live_server
 from tests.ui.scene import Visitor, chromium, visitor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: while Playwright is there, so is a running event loop, and no other test could have
+    one."""
     if shutil.which("chromium") is None:
         _missing("Chromium is not installed: the Debian package `chromium`")
     if not (DIST / "index.html").exists():
