@@ -239,7 +239,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/projects/default/resources", user, JUPYTER),
         ("POST", "/projects/default/recipes", user, {"recipes": [RECIPE], "dry_run": True, "start": False}),
-        ("PUT", "/projects/default/resources/jupyter-server/aws-key", user, {"spec": JUPYTER["spec"]}),
+        ("PUT", "/projects/default/resources/jupyter-server/aws-key", user, {"spec": JUPYTER["spec"], "unchanged_since": NOW}),
         ("POST", "/projects/default/resources/jupyter-server/aws-key/extend", user, {"seconds": 60}),
         ("POST", "/projects/default/resources/jupyter-server/aws-key/open", user, {}),
         ("POST", f"{workload}/renewal", launcher, {}),
@@ -250,6 +250,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/projects/default/clusters/mine/scale", user, {"n_workers": 1}),
         ("POST", "/projects/default/clusters/mine/adapt", user, {"adapt": {"minimum": 1, "maximum": 2}}),
         ("PUT", f"{workload}/scheduler", TokenKind.USER_CODE, SCHEDULER),
+        ("POST", "/session", user, {"ticket": "x" * 43}),
     ]  # fmt: skip
 
 

@@ -62,8 +62,10 @@ def test_from_a_notebook_to_the_line_that_failed(
     run_cell(platform, tmp_path, monkeypatch)
     page.get_by_role("link", name="regions").click()  # it appeared without a reload
     page.get_by_role("button", name="Run now").click()
-    page.get_by_label("Parameters").fill('{"rows": 1, "patience": 3}')
-    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("rows").fill("1")
+    dialog.get_by_label("patience").fill("3")
+    dialog.get_by_role("button", name="Run").click()
     page.wait_for_url("**/runs/**")
     expect(page.get_by_role("log")).to_contain_text("row 0 north", timeout=30_000)
     expect(page.get_by_role("main").get_by_text("failed", exact=True)).to_be_visible(timeout=30_000)
@@ -78,15 +80,22 @@ def test_from_a_notebook_to_the_line_that_failed(
 
 
 def test_a_run_is_followed_and_cancelled(platform: Embedded, visit: Visit) -> None:
-    flow_id = register(platform, "many_lines", name="lines")
+    flow_id = register(platform, "many_lines", name="lines", cron="0 3 * * *")
     with platform.client() as client:
         one = visit(client.url)
         sign_in(one, client)
     page = one.page
     page.goto(f"{one.url}/flows/{flow_id}")
+    schedules = page.get_by_role("region", name="Schedules")
+    schedules.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("The schedule is paused.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(schedules.get_by_role("button", name="Pause")).to_be_visible()
     page.get_by_role("button", name="Run now").click()
-    page.get_by_label("Parameters").fill('{"lines": 100000, "pause": 0.01}')
-    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("lines").fill("100000")
+    dialog.get_by_label("pause").fill("0.01")
+    dialog.get_by_role("button", name="Run").click()
     expect(page.get_by_role("log")).to_contain_text("carrier UA", timeout=30_000)
     page.get_by_role("button", name="Cancel run").click()
     expect(page.get_by_text("The run is being cancelled.")).to_be_visible()

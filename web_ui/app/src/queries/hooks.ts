@@ -65,6 +65,56 @@ export function useFlow(id: string) {
   });
 }
 
+/** What Prefect starts next. It changes as time goes by, and nobody tells. */
+export function useScheduledRuns() {
+  const api = useApi();
+  const project = useProject();
+  return useQuery({
+    queryKey: ['runs', 'scheduled', project],
+    refetchInterval: 60_000,
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/api/v1/projects/{project}/scheduled-runs', {
+          params: { path: { project }, query: { limit: 8 } },
+          signal,
+        }),
+      ),
+  });
+}
+
+/** Schedules as Prefect has them: people may change them there, so they are asked for again and again. */
+export function useSchedules(flow: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['flows', 'schedules', flow],
+    refetchInterval: 30_000,
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/flows/{flow_id}/schedules', { params: { path: { flow_id: flow } }, signal })),
+  });
+}
+
+/** What runs of each deployment take. */
+export function useParameters(flow: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['flows', 'parameters', flow],
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/flows/{flow_id}/parameters', { params: { path: { flow_id: flow } }, signal })),
+  });
+}
+
+/** The task runs of a run, as Prefect has them. */
+export function useTaskRuns(run: string, open: boolean) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['task-runs', run],
+    // Prefect tells nobody of a task; its server is not to be asked for thousands of them every second.
+    refetchInterval: open ? 10_000 : false,
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/runs/{run_id}/task-runs', { params: { path: { run_id: run } }, signal })),
+  });
+}
+
 export function useVersions(flow: string) {
   const api = useApi();
   return useQuery({

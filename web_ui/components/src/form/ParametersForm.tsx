@@ -1,14 +1,12 @@
-import Form from '@rjsf/core';
 import { useId, useMemo, useRef, useState, type FormEvent } from 'react';
 import { useText } from '../host/i18n';
 import { Button, Problem } from '../ui/primitives';
-import { fields } from './fields';
-import { beginning, chosen, parametersForm, whole, type Values } from './parameters';
-import { errorSchema, fieldProblems } from './problems';
-import { same, type Schema } from './schema';
 import { useFirstFault } from './focus';
-import { templates, widgets } from './templates';
-import { faults, validatorIn } from './validator';
+import { beginning, chosen, parametersForm, whole, withoutNull, type Values } from './parameters';
+import { fieldProblems, type FieldProblem } from './problems';
+import type { Schema } from './schema';
+import { SchemaForm } from './SchemaForm';
+import { faults } from './validator';
 import { Field, Segments } from './widgets/parts';
 
 export interface ParametersFormProps {
@@ -21,6 +19,8 @@ export interface ParametersFormProps {
   busy?: boolean;
   onRun: (parameters: Values) => void;
 }
+
+const CONTEXT = {};
 
 /** Parameters of one run, as a form or as JSON: both show the same values. */
 export function ParametersForm({
@@ -38,104 +38,47 @@ export function ParametersForm({
   const [values, setValues] = useState<Values>(begun);
   const [text, setText] = useState<string | null>(null);
   const [tried, setTried] = useState(0);
-  const parsed = useMemo(() => parse(text, values), [text, values]);
-  const problems = useMemo(() => {
-    const own = faults(schema, withoutNull(whole(parsed.values, begun), given), t).map((one) => ({
-      path: one.path,
-      problem: one.message,
-    }));
-    return [
-      ...own.filter((one) => tried > 0 || one.problem !== t('form.error.required')),
-      ...fieldProblems(error),
-    ];
-  }, [schema, parsed.values, begun, given, t, error, tried]);
-  const extra = useMemo(() => errorSchema(problems), [problems]);
-  const validator = useMemo(() => validatorIn(t), [t]);
+  const read = useMemo(() => parse(text, values), [text, values]);
+  const own = useMemo(
+    () => faults(schema, withoutNull(whole(read.values, begun), given), t),
+    [schema, read.values, begun, given, t],
+  );
+  const problems = useMemo((): FieldProblem[] => {
+    const told = own.filter((one) => tried > 0 || one.keyword !== 'required');
+    return [...told.map((one) => ({ path: one.path, problem: one.message })), ...fieldProblems(error)];
+  }, [own, error, tried]);
   useFirstFault(box, tried);
   const run = () => {
     setTried((times) => times + 1);
-    const wrong = faults(schema, withoutNull(whole(parsed.values, begun), given), t).length > 0;
-    if (!wrong && parsed.wrong === null && !busy) onRun(chosen(parsed.values, begun));
+    if (own.length === 0 && read.wrong === null && !busy) onRun(chosen(read.values, begun));
   };
   const turn = (to: string) => {
     if (to === 'json') setText(JSON.stringify(whole(values, begun), null, 2));
-    else if (parsed.wrong === null) {
-      setValues(parsed.values);
+    else if (read.wrong === null) {
+      setValues(read.values);
       setText(null);
     }
   };
   const none = Object.keys(schema.properties ?? {}).length === 0;
-  const unplaced = error != null && fieldProblems(error).length === 0;
   return (
     <div ref={box} className="pp-parameters">
       {none ? (
         <span className="soft">{t('form.parameters.none')}</span>
       ) : (
-        <Segments
-          label={t('form.json')}
-          quiet
-          value={text === null ? 'form' : 'json'}
-          options={[
-            { value: 'form', label: t('form.json.form') },
-            { value: 'json', label: t('form.json') },
-          ]}
-          onText={turn}
-        />
+        <Ways json={text !== null} onTurn={turn} />
       )}
       {text === null ? (
-        <Form
-          id={id}
-          idPrefix="root"
-          schema={schema}
-          uiSchema={ui}
-          formData={values}
-          formContext={{}}
-          validator={validator}
-          fields={fields as never}
-          templates={templates as never}
-          widgets={widgets as never}
-          extraErrors={extra}
-          noValidate
-          noHtml5Validate
-          showErrorList={false}
-          experimental_defaultFormStateBehavior={{
-            emptyObjectFields: 'skipDefaults',
-            arrayMinItems: { populate: 'never' },
-          }}
-          onChange={({ formData }) => {
-            if (!same(formData, values)) setValues((formData ?? {}) as Values);
-          }}
+        <SchemaForm
+          {...{ id, schema, ui, problems }}
+          context={CONTEXT}
+          value={values}
+          onValue={setValues}
           onSubmit={run}
-        >
-          <></>
-        </Form>
+        />
       ) : (
-        <form
-          id={id}
-          onSubmit={(event: FormEvent) => {
-            event.preventDefault();
-            run();
-          }}
-        >
-          <Field
-            label={t('form.json.label')}
-            errors={
-              parsed.wrong === null ? problems.map(told) : [t('form.error.json', { why: parsed.wrong })]
-            }
-          >
-            {(ids) => (
-              <textarea
-                {...ids}
-                rows={12}
-                spellCheck={false}
-                value={text}
-                onChange={(event) => setText(event.target.value)}
-              />
-            )}
-          </Field>
-        </form>
+        <JsonForm {...{ id, text, problems }} wrong={read.wrong} onText={setText} onSubmit={run} />
       )}
-      {unplaced && <Problem error={error} />}
+      {error != null && fieldProblems(error).length === 0 && <Problem error={error} />}
       <div>
         <Button look="primary" type="submit" form={id} disabled={busy}>
           {t('form.parameters.run')}
@@ -145,7 +88,57 @@ export function ParametersForm({
   );
 }
 
-const told = (one: { path: string[]; problem: string }) =>
+function Ways({ json, onTurn }: { json: boolean; onTurn: (to: string) => void }) {
+  const t = useText();
+  const options = [
+    { value: 'form', label: t('form.json.form') },
+    { value: 'json', label: t('form.json') },
+  ];
+  return (
+    <Segments
+      quiet
+      label={t('form.json.ways')}
+      value={json ? 'json' : 'form'}
+      options={options}
+      onText={onTurn}
+    />
+  );
+}
+
+interface JsonFormProps {
+  id: string;
+  text: string;
+  wrong: string | null;
+  problems: readonly FieldProblem[];
+  onText: (text: string) => void;
+  onSubmit: () => void;
+}
+
+function JsonForm({ id, text, wrong, problems, onText, onSubmit }: JsonFormProps) {
+  const t = useText();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    onSubmit();
+  };
+  const errors = wrong === null ? problems.map(told) : [t('form.error.json', { why: wrong })];
+  return (
+    <form id={id} onSubmit={submit}>
+      <Field label={t('form.json.label')} errors={errors}>
+        {(ids) => (
+          <textarea
+            {...ids}
+            rows={12}
+            spellCheck={false}
+            value={text}
+            onChange={(event) => onText(event.target.value)}
+          />
+        )}
+      </Field>
+    </form>
+  );
+}
+
+const told = (one: FieldProblem) =>
   one.path.length > 0 ? `${one.path.join('.')}: ${one.problem}` : one.problem;
 
 function parse(text: string | null, values: Values): { values: Values; wrong: string | null } {
@@ -158,14 +151,4 @@ function parse(text: string | null, values: Values): { values: Values; wrong: st
   } catch (error) {
     return { values, wrong: (error as Error).message };
   }
-}
-
-/** `null` is a value where the flow's own schema takes it; the form's has only what is not null. */
-function withoutNull(values: Values, given: Schema): Values {
-  return Object.fromEntries(
-    Object.entries(values).filter(([name, one]) => {
-      const field = given.properties?.[name] as { anyOf?: { type?: string }[] } | undefined;
-      return one !== undefined && !(one === null && field?.anyOf?.some((option) => option.type === 'null'));
-    }),
-  );
 }

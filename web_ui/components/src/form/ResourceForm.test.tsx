@@ -32,8 +32,8 @@ describe('a new Jupyter server', () => {
     type('Name', 'mine');
     fireEvent.click(await screen.findByRole('radio', { name: /medium/ }));
     press('Add variable');
-    const names = screen.getAllByPlaceholderText('Name');
-    fireEvent.change(names[0] as Element, { target: { value: 'A' } });
+    expect(document.activeElement).toBe(screen.getByPlaceholderText('Name'));
+    fireEvent.change(screen.getByPlaceholderText('Name'), { target: { value: 'A' } });
     type(/^Value A/, '1');
     fireEvent.click(screen.getByRole('radio', { name: '6 hours' }));
     press('Create Jupyter server');
@@ -172,6 +172,22 @@ describe('a change', () => {
     });
   });
 
+  it('can be brought to what runs at once', async () => {
+    const platform = new FormPlatform();
+    const onDirty = vi.fn();
+    const onSaved = await shown(platform, { resource: platform.put('mine', SPEC), onDirty });
+    expect(screen.queryByLabelText('Restart it at once')).toBeNull();
+    fireEvent.click(await screen.findByRole('radio', { name: /medium/ }));
+    expect(onDirty.mock.calls).toEqual([[false], [true]]);
+    fireEvent.click(screen.getByLabelText('Restart it at once'));
+    press('Save changes');
+    await waitFor(() => expect(onSaved).toHaveBeenCalledOnce());
+    expect(platform.calls.map((one) => `${one.method} ${one.path.replace(/.*resources/, '')}`)).toEqual([
+      'PUT /jupyter-server/mine',
+      'POST /jupyter-server/mine/restart',
+    ]);
+  });
+
   it('of what somebody else changed is refused, and can be made on top of theirs', async () => {
     const platform = new FormPlatform();
     const onSaved = await shown(platform, { resource: platform.put('mine', SPEC) });
@@ -211,6 +227,7 @@ describe('an agent', () => {
     const onSaved = await shown(platform, { kind: 'prefect-agent', initial: { name: 'night' } });
     press('Add queue');
     const [, queue] = screen.getAllByLabelText('Name');
+    expect(document.activeElement).toBe(queue);
     fireEvent.change(queue as Element, { target: { value: 'fast' } });
     type('Priority', '1');
     type('Most flow runs at once', '20');

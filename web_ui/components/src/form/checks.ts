@@ -40,7 +40,7 @@ function named(variables: Record<string, string>, t: Translate): FieldProblem[] 
     .filter((name) => !VARIABLE.test(name))
     .map((name) => ({
       path: ['variables', name],
-      problem: t('form.error.pattern', { bound: '[A-Za-z_][A-Za-z0-9_]*' }),
+      problem: t('form.error.variable'),
     }));
 }
 

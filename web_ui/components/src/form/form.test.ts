@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PlatformProblem } from '../api/problem';
 import { translate as t } from '../host/i18n';
 import { byteCount, bytesText, gpuText, perHour } from './amounts';
+import { CASES } from './code/cases';
 import { changes, needsRestart } from './changes';
 import { checks, threadsNote } from './checks';
 import type { Size } from './model';
@@ -9,7 +10,7 @@ import { beginning, chosen, parametersForm, whole } from './parameters';
 import { errorSchema, errorsBelow, fieldProblems } from './problems';
 import { Keys } from './saving';
 import { reading } from './schedule';
-import { said, simplified, specSchema, type Schema } from './schema';
+import { normal, said, simplified, specSchema, type Schema } from './schema';
 import { bounds, sum } from './sums';
 import { RECIPES } from '../testing/recipeSchema';
 import { faults } from './validator';
@@ -45,7 +46,7 @@ describe('validator', () => {
   it('tells each fault at its field, with the bound', () => {
     expect(of({ cores: 0, memory_bytes: 1, gpu: { count: 99 }, shutoff: '2h' })).toEqual({
       cores: 'More than 0.',
-      memory_bytes: `At least ${256 * 2 ** 20}.`,
+      memory_bytes: 'At least 256 MiB.',
       'gpu.count': 'At most 64.',
       shutoff: 'One of 1h, 6h, 24h, 3d, 7d, never.',
     });
@@ -54,7 +55,24 @@ describe('validator', () => {
     expect(of({ secrets: [{ secret: 'No Such' }] })).toEqual({
       'secrets.0.secret': 'Lowercase letters, digits and dashes between them, at most 63.',
     });
-    expect(of({ limit: 1.5 }, AGENT)).toEqual({ limit: 'It has to be integer.' });
+    expect(of({ limit: 1.5 }, AGENT)).toEqual({ limit: 'A whole number.' });
+  });
+
+  it('is no stricter with times than the platform', () => {
+    const times: Schema = {
+      properties: {
+        at: { type: 'string', format: 'date-time' },
+        on: { type: 'string', format: 'date' },
+        hour: { type: 'string', format: 'time' },
+      },
+    };
+    expect(of({ at: '2026-03-01T09:00:00', hour: '09:30' }, times)).toEqual({});
+    expect(of({ at: '2026-03-01T09:00:00+01:00', on: '2026-03-01' }, times)).toEqual({});
+    expect(of({ at: 'noon', on: '2026-13-01' }, times)).toEqual({
+      at: 'It is no date-time.',
+      on: 'It is no date.',
+    });
+    expect(of({ at: '2026-03-01T09:00:00', on: 'x' }, times)).toEqual({ on: 'It is no date.' });
   });
 
   it('compiles nothing', () => {
@@ -63,7 +81,7 @@ describe('validator', () => {
       throw new Error('unsafe-eval');
     }) as never;
     try {
-      expect(of({ cores: 'x' })).toEqual({ cores: 'It has to be number.' });
+      expect(of({ cores: 'x' })).toEqual({ cores: 'A number.' });
     } finally {
       globalThis.Function = evaluate;
     }
@@ -80,7 +98,26 @@ describe('schema', () => {
     expect(found).toEqual({ type: 'integer', minimum: 1, title: 'A', nullable: true });
     const two = { anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }] } as Schema;
     expect(simplified(two)).toEqual(two);
+    expect(simplified({ allOf: [{ type: 'string' }], default: 'a' })).toEqual({
+      type: 'string',
+      default: 'a',
+    });
   });
+
+  it('takes a spec that somebody wrote by hand', () => {
+    const spec = { size: null, limit: 3, queues: ['fast', { name: 'slow', priority: 2 }] };
+    expect(normal(spec)).toEqual({ limit: 3, queues: [{ name: 'fast' }, { name: 'slow', priority: 2 }] });
+  });
+
+  it.each(CASES.filter((one) => one.kind !== 'dask-cluster'))(
+    'refuses nothing that the platform takes: $kind $name',
+    ({ kind, spec }) => {
+      const schema = specSchema(RECIPES, kind);
+      expect(faults(schema, spec)).toEqual([]);
+      expect(checks(kind, spec, t)).toEqual([]);
+      expect(said(spec, schema)).toEqual(spec);
+    },
+  );
 
   it('sends only what was said', () => {
     const spec = {

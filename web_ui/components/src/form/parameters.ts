@@ -79,6 +79,7 @@ function leaf(found: Schema): Ui {
   const long = found.type === 'string' && (found.maxLength ?? 0) > 500;
   return {
     ...(nullable ? { 'ui:emptyValue': null as never } : {}),
+    ...(found.format === 'duration' ? { 'ui:placeholder': 'PT1H30M' } : {}),
     ...(long ? { 'ui:widget': 'textarea' } : {}),
   };
 }
@@ -118,4 +119,14 @@ function filled(value: unknown, begun: unknown): unknown {
     .map(([name, one]): [string, unknown] => [name, filled(one, undefined)])
     .filter(([, one]) => one !== undefined);
   return inner.length === 0 ? begun : Object.fromEntries(inner);
+}
+
+/** `null` is a value where the flow's own schema takes it; the form's has only what is not null. */
+export function withoutNull(values: Values, given: Schema): Values {
+  return Object.fromEntries(
+    Object.entries(values).filter(([name, one]) => {
+      const field = given.properties?.[name] as { anyOf?: { type?: string }[] } | undefined;
+      return one !== undefined && !(one === null && field?.anyOf?.some((option) => option.type === 'null'));
+    }),
+  );
 }

@@ -28,7 +28,7 @@ function clean(problem: string): string {
 }
 
 /** As rjsf wants them; what is of the whole document stands at its root. */
-export function errorSchema(problems: FieldProblem[]): ErrorSchema {
+export function errorSchema(problems: readonly FieldProblem[]): ErrorSchema {
   const root: ErrorSchema = {};
   for (const { path, problem } of problems) {
     let place = root as Record<string, ErrorSchema>;

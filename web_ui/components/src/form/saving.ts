@@ -47,6 +47,20 @@ export function update(api: Api, wanted: Wanted, since: string, keys: Keys): Pro
   );
 }
 
+/** Ends what runs of it, and starts it with its spec of now. */
+export function restart(
+  api: Api,
+  { project, kind, name, updated_at }: Resource,
+  keys: Keys,
+): Promise<Resource> {
+  return data(
+    api.POST('/api/v1/projects/{project}/resources/{kind}/{name}/restart', {
+      params: { path: { project, kind, name } },
+      headers: { 'Idempotency-Key': keys.of({ restart: name, updated_at }) },
+    }),
+  );
+}
+
 export function read(api: Api, project: string, kind: SavedKind, name: string): Promise<Resource> {
   return data(
     api.GET('/api/v1/projects/{project}/resources/{kind}/{name}', {

@@ -34,13 +34,20 @@ export function simplified(schema: Schema): Schema {
 function walk(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(walk);
   if (!isObject(node)) return node;
-  const one = optional(node);
+  const one = optional(single(node));
   return Object.fromEntries(
     Object.entries(one).map(([key, value]) => [
       key,
       key === 'default' || key === 'enum' ? value : walk(value),
     ]),
   );
+}
+
+/** `allOf` of one is that one. */
+function single(node: Record<string, unknown>): Record<string, unknown> {
+  if (!Array.isArray(node.allOf) || node.allOf.length !== 1 || !isObject(node.allOf[0])) return node;
+  const { allOf, ...kept } = node;
+  return { ...(allOf as Record<string, unknown>[])[0], ...kept };
 }
 
 function optional(node: Record<string, unknown>): Record<string, unknown> {
@@ -106,4 +113,14 @@ function inner(value: unknown, field: Schema, root: Schema): unknown {
   }
   if (!isObject(value) || field.properties === undefined) return value;
   return said(value, field, root);
+}
+
+/** A spec that somebody wrote by hand: without `null`, and a queue's name alone as a queue. */
+export function normal(spec: Spec): Spec {
+  const given = Object.entries(spec).filter(([, one]) => one !== undefined && one !== null);
+  return Object.fromEntries(given.map(([field, one]) => [field, field === 'queues' ? queues(one) : one]));
+}
+
+function queues(value: unknown): unknown {
+  return Array.isArray(value) ? value.map((one) => (typeof one === 'string' ? { name: one } : one)) : value;
 }

@@ -37,7 +37,7 @@ export class FormPlatform implements Transport {
   async request(path: string, init: RequestInit = {}): Promise<Response> {
     const method = init.method ?? 'GET';
     if (method === 'GET') return this.#read(path.split('?')[0] ?? '');
-    const body = JSON.parse(String(init.body)) as Record<string, unknown>;
+    const body = JSON.parse(String(init.body ?? '{}')) as Record<string, unknown>;
     const key = new Headers(init.headers).get('Idempotency-Key');
     this.calls.push({ method, path, key, body });
     const answer = this.#kept.get(key ?? '') ?? this.#write(method, path, body);
@@ -69,6 +69,10 @@ export class FormPlatform implements Transport {
     const refused = this.refusal;
     this.refusal = null;
     if (refused) return refused;
+    if (path.endsWith('/restart')) {
+      const [, kind = '', name = ''] = /resources\/([^/]+)\/([^/]+)/.exec(path) ?? [];
+      return JSON.stringify(this.resources.get(`${kind}/${name}`));
+    }
     if (method === 'POST') return JSON.stringify(this.#create(body));
     const one = this.resources.get(path.replace('projects/default/resources/', ''));
     if (one === undefined) return { status: 404, code: 'not-found', detail: `no ${path}` };

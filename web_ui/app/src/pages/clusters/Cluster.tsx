@@ -20,7 +20,7 @@ import { useCluster } from '../../queries/hooks';
 import { useToast } from '../../shell/toasts';
 import { PageHead, StatusBadge } from '../parts';
 import { WorkloadLog } from '../run/Log';
-import { OwnerOf } from './Owner';
+import { OwnerOf, reportHref } from './Owner';
 
 export function Cluster() {
   const { id = '' } = useParams();
@@ -43,6 +43,11 @@ function Shown({ cluster }: { cluster: wire.Cluster }) {
     <>
       <PageHead title={cluster.name} beside={<StatusBadge status={cluster.status} />}>
         {cluster.status === 'running' && <Dashboard cluster={cluster} />}
+        {cluster.has_report && (
+          <a className="pp-button" href={reportHref(cluster)} download>
+            {t('run.report')}
+          </a>
+        )}
         {open && <CloseButton cluster={cluster} />}
       </PageHead>
       {cluster.reason && (

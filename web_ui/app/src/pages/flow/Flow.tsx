@@ -24,6 +24,7 @@ import { RunList } from '../Runs';
 import { Changes } from './Changes';
 import { Durations } from './Durations';
 import { RunNow } from './RunNow';
+import { Schedules } from './Schedules';
 
 /** One flow: its runs, what changed from version to version, when it runs next. */
 export function Flow() {
@@ -55,6 +56,7 @@ function Shown({ flow, versions }: { flow: wire.Flow; versions: wire.FlowVersion
         </div>
         <div className="stack">
           {latest && <VersionFacts flow={flow} version={latest} />}
+          <Schedules flow={flow} />
           <Card title={t('flow.versions')}>
             <Versions versions={versions} />
           </Card>

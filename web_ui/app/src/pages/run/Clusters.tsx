@@ -1,6 +1,7 @@
 import { Card, Fact, Facts, useText, words, type wire } from '@prefect-platform/components';
 import { Link } from 'react-router';
 import { useProject } from '../../shell/project';
+import { reportHref } from '../clusters/Owner';
 import { StatusBadge } from '../parts';
 
 /** The Dask clusters of a run. */
@@ -22,6 +23,13 @@ export function Clusters({ clusters }: { clusters: wire.Cluster[] }) {
             <Fact name={t('cluster.price')}>{words.money(cluster.price_per_hour)}</Fact>
           )}
           {cluster.reason && <Fact name={t('run.cause')}>{cluster.reason}</Fact>}
+          {cluster.has_report && (
+            <Fact name={t('run.report')}>
+              <a href={reportHref(cluster)} download>
+                {t('logs.download')}
+              </a>
+            </Fact>
+          )}
         </Facts>
       </div>
     </Card>

@@ -24,6 +24,7 @@ import { Clusters } from './Clusters';
 import { RunFacts } from './Facts';
 import { RunLog } from './Log';
 import { Promises } from './Promises';
+import { Tasks } from './Tasks';
 
 /** One run: why it is as it is, when what happened, and all that it wrote. */
 export function Run() {
@@ -46,6 +47,7 @@ function Shown({ run }: { run: wire.RunDetail }) {
       <Head run={run} />
       <Cause run={run} />
       <TimelineCard run={run} />
+      <Tasks run={run} open={!FINAL.has(run.status ?? '')} />
       <div className="side-by">
         <RunLog run={run} />
         <div className="stack">

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Button } from '../../ui/primitives';
 import { useText } from '../../host/i18n';
+import { useFocusOfNew } from '../focus';
 import type { FieldProblem } from '../problems';
 import { same } from '../schema';
 import { Errors, errorsAt, Remove, TextInput } from './parts';
@@ -25,7 +26,7 @@ const valueOf = (rows: Rows): Record<string, string> | undefined => {
 export function Pairs({ label, add, value, errors = [], onValue }: PairsProps) {
   const t = useText();
   const [rows, setRows] = useState<Rows>(() => rowsOf(value));
-  const list = useRef<HTMLDivElement>(null);
+  const [list, focusNew] = useFocusOfNew('.pair');
   useEffect(() => {
     setRows((typed) => (same(valueOf(typed) ?? {}, value ?? {}) ? typed : rowsOf(value)));
   }, [value]);
@@ -36,10 +37,8 @@ export function Pairs({ label, add, value, errors = [], onValue }: PairsProps) {
   const set = (at: number, row: [string, string]) =>
     change(rows.map((one, index) => (index === at ? row : one)));
   const more = () => {
+    focusNew();
     setRows([...rows, ['', '']]);
-    requestAnimationFrame(() =>
-      list.current?.querySelector<HTMLInputElement>('.pair:last-of-type input')?.focus(),
-    );
   };
   return (
     <div className="pp-group" role="group" aria-label={label}>

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../ui/primitives';
+import { useFocusOfNew } from '../focus';
 import type { FieldProblem } from '../problems';
 import { Errors, errorsAt, Remove } from './parts';
 
@@ -27,8 +28,13 @@ export function Rows<Item extends object>({
   const change = (next: Item[]) => onItems(next.length === 0 ? undefined : next);
   const set = (at: number) => (part: Partial<Item>) =>
     change(items.map((one, index) => (index === at ? without({ ...one, ...part }) : one)));
+  const [list, focusNew] = useFocusOfNew('.pp-item');
+  const more = () => {
+    focusNew();
+    change([...items, fresh]);
+  };
   return (
-    <div className="pp-group">
+    <div ref={list} className="pp-group">
       {items.map((item, at) => (
         <div key={at} className="pp-item">
           <div className="fields">{children(item, set(at), below(errors, String(at)))}</div>
@@ -37,7 +43,7 @@ export function Rows<Item extends object>({
         </div>
       ))}
       <div>
-        <Button small onClick={() => change([...items, fresh])}>
+        <Button small onClick={more}>
           {add}
         </Button>
       </div>
