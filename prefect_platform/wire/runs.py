@@ -171,6 +171,19 @@ class Run(Answer):
     ended_at: When | None
     queued_seconds: float | None
     url: str | None = Field(description="The flow run in Prefect's own UI.")
+    started_by: str | None = Field(default=None, description="Who started it, where that is known.")
+    size: str | None = Field(default=None, description="Name of the last attempt's size, if it has one.")
+    cores: float | None = Field(default=None, description="Of the last attempt.")
+    memory_bytes: int | None = Field(default=None, description="Of the last attempt.")
+    gpus: int = Field(default=0, description="Of the last attempt.")
+    peak_memory_bytes: int | None = Field(default=None, description="The most that an ended attempt had.")
+    price: float | None = Field(
+        default=None, description="All attempts and their Dask clusters until now; null without prices."
+    )
+    workers: int = Field(default=0, description="Dask workers that its clusters have had.")
+    worker_peak_memory_bytes: int | None = Field(
+        default=None, description="The most that one ended Dask worker had."
+    )
 
 
 class RunDetail(Run):
@@ -190,6 +203,30 @@ class Settlement(Request):
 
 class CancelRequest(Request):
     reason: str = Field(default="cancelled", max_length=1024)
+
+
+class CancelRunsRequest(Request):
+    run_ids: list[Identifier] = Field(min_length=1, max_length=200)
+    reason: str = Field(default="cancelled", max_length=1024)
+
+
+class CancelledRun(Answer):
+    """What became of one run of several that were to be cancelled."""
+
+    run_id: str
+    status: Status | None = None
+    prefect_state: str | None = None
+    code: str | None = Field(default=None, description="Of the refusal; null where it is being cancelled.")
+    problem: str | None = Field(default=None, description="Why it was not cancelled.")
+
+
+class RunSort(StrEnum):
+    """How a listing of runs is sorted."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+    NAME_DESCENDING = "-name"
 
 
 class Work(Answer):

@@ -79,6 +79,7 @@ GET    /flow-versions/{version_id}/bundle           UAW
 POST   /flow-versions/{version_id}/confirm          U
 GET    /flow-versions/{version_id}/source           U
 GET    /projects/{project}/runs                     U
+POST   /projects/{project}/runs/cancel              U
 GET    /runs/{run_id}                               U
 GET    /runs/{run_id}/task-runs                     U
 POST   /runs/{run_id}/cancel                        U

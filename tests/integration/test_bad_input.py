@@ -234,6 +234,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", f"{attempt}/settle", agent, SETTLE),
         ("POST", f"{attempt}/cancel", agent, {"reason": "x"}),
         ("POST", "/runs/run-1/cancel", user, {"reason": "x"}),
+        ("POST", "/projects/default/runs/cancel", user, {"run_ids": ["run-1"], "reason": "x"}),
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/projects/default/resources", user, JUPYTER),
@@ -253,7 +254,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(34))
+@pytest.mark.parametrize("number", range(35))
 def test_every_field_of_every_body_with_every_kind_of_nonsense(world: World, number: int) -> None:
     method, path, kind, body = bodies(world)[number]
     for leaf, value in itertools.product(list(places(body)), (*TEXTS, *NUMBERS, *OTHERS)):

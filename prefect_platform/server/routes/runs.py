@@ -7,12 +7,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import runs, task_runs
+from prefect_platform.server.services import run_cancels, runs, task_runs
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
-from prefect_platform.wire.base import Page
+from prefect_platform.wire.base import Page, When
 from prefect_platform.wire.flows import RunRequest
-from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, Status
+from prefect_platform.wire.runs import (
+    CancelledRun,
+    CancelRequest,
+    CancelRunsRequest,
+    Run,
+    RunDetail,
+    RunSort,
+    Status,
+)
 from prefect_platform.wire.task_runs import TaskRuns
 from prefect_platform.wire.tokens import TokenKind
 
@@ -42,12 +50,22 @@ async def listing(
     flow: str | None = None,
     status: Status | None = None,
     text: Annotated[str | None, Query(max_length=255)] = None,
+    since: When | None = None,
+    sort: RunSort = RunSort.NEWEST,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Run]:
-    """Runs of a project, newest first. `flow` is a flow's name or id; `text` stands in the name of the run or
-    of its flow."""
-    return await runs.listing(parts, caller, project, flow, status, cursor, limit, text)
+    """Runs of a project, newest first unless `sort` says otherwise. `flow` is a flow's name or id; `text`
+    stands in the name of the run or of its flow; `since` leaves out what was made before."""
+    return await runs.listing(parts, caller, project, flow, status, cursor, limit, text, since, sort)
+
+
+@router.post("/projects/{project}/runs/cancel")
+async def cancel_several(
+    parts: PartsHere, caller: User, project: str, request: CancelRunsRequest
+) -> list[CancelledRun]:
+    """End up to 200 runs. Each is answered for itself: `code` and `problem` say why one was not."""
+    return await run_cancels.cancel(parts, caller, project, request)
 
 
 @router.get("/runs/{run_id}")

@@ -31,11 +31,13 @@ async def page(
     keys: Sequence[InstrumentedAttribute[Any]],
     cursor: str | None,
     limit: int | None = None,
+    *,
+    ascending: bool = False,
 ) -> tuple[list[Row], str | None]:
     """One page of a select of one entity, and the cursor of the next page (None at the end).
 
     `keys` are columns of that entity which together are unique; the listing is sorted by them,
-    descending. `limit` is cut to `MAX_LIMIT`.
+    descending unless `ascending`. `limit` is cut to `MAX_LIMIT`.
 
     Raises:
         UsageError: the cursor is none of ours, or the limit is not positive.
@@ -44,8 +46,9 @@ async def page(
     if size < 1:
         raise UsageError(f"limit is {limit}: ask for 1 to {MAX_LIMIT} items.")
     if cursor is not None:
-        statement = statement.where(_before(keys, decode(cursor, len(keys))))
-    statement = statement.order_by(None).order_by(*(key.desc() for key in keys)).limit(size + 1)
+        statement = statement.where(_beyond(keys, decode(cursor, len(keys)), ascending=ascending))
+    order = [key.asc() if ascending else key.desc() for key in keys]
+    statement = statement.order_by(None).order_by(*order).limit(size + 1)
     rows = list((await session.scalars(statement)).all())
     if len(rows) <= size:
         return rows, None
@@ -53,11 +56,13 @@ async def page(
     return rows[:size], encode([getattr(last, key.key) for key in keys])
 
 
-def _before(keys: Sequence[InstrumentedAttribute[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+def _beyond(
+    keys: Sequence[InstrumentedAttribute[Any]], values: Sequence[Any], *, ascending: bool
+) -> ColumnElement[bool]:
     if not all(_fits(key, value) for key, value in zip(keys, values, strict=True)):
         raise _foreign_cursor()
     bound = [literal(value, key.type) for key, value in zip(keys, values, strict=True)]
-    return tuple_(*keys) < tuple_(*bound)
+    return tuple_(*keys) > tuple_(*bound) if ascending else tuple_(*keys) < tuple_(*bound)
 
 
 def _fits(key: InstrumentedAttribute[Any], value: Any) -> bool:

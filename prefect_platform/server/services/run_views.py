@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from prefect_platform.server.services import (
     cluster_views,
     prefect_access,
     projects,
+    run_facts,
     workload_views,
 )
 from prefect_platform.server.services.parts import Parts
@@ -67,6 +69,7 @@ async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -
     )
     queues = await _queues(session, [row.id for row in rows])
     now = parts.clock.now()
+    facts = await run_facts.of(session, [row.id for row in rows], now)
     return [
         {
             "id": row.id,
@@ -86,6 +89,8 @@ async def _fields(session: AsyncSession, parts: Parts, rows: Sequence[RunRow]) -
             "ended_at": row.ended_at,
             "queued_seconds": _seconds(queues.get(row.id), now),
             "url": f"{pages[row.id]}/runs/flow-run/{row.id}",
+            "started_by": row.started_by,
+            **asdict(facts.get(row.id) or run_facts.RunFacts()),
         }
         for row in rows
     ]

@@ -4,6 +4,7 @@ Prefect, so that both sides always speak of the same run."""
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +29,7 @@ from prefect_platform.server.services.paging import page
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page
 from prefect_platform.wire.flows import RunRequest
-from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, Status
+from prefect_platform.wire.runs import CancelRequest, Run, RunDetail, RunSort, Status
 
 _log = logging.getLogger(__name__)
 
@@ -133,9 +134,11 @@ async def listing(
     cursor: str | None,
     limit: int | None,
     text: str | None = None,
+    since: datetime | None = None,
+    sort: RunSort = RunSort.NEWEST,
 ) -> Page[Run]:
-    """Runs of a project, newest first; of one flow by its name or id, of one status, with a text in the name
-    of the run or its flow."""
+    """Runs of a project; of one flow by its name or id, of one status, with a text in the name of the run or
+    its flow, made at `since` or later."""
     async with parts.database.reader() as session:
         owner = await projects.member(session, caller, project)
         statement = select(RunRow).where(RunRow.project_id == owner.id)
@@ -152,7 +155,13 @@ async def listing(
             )
             named_so = RunRow.name.icontains(text, autoescape=True)
             statement = statement.where(or_(named_so, RunRow.flow_id.in_(flows)))
-        rows, following = await page(session, statement, [RunRow.created_at, RunRow.id], cursor, limit)
+        if since is not None:
+            statement = statement.where(RunRow.created_at >= since)
+        first = RunRow.name if sort in (RunSort.NAME, RunSort.NAME_DESCENDING) else RunRow.created_at
+        ascending = sort in (RunSort.NAME, RunSort.OLDEST)
+        rows, following = await page(
+            session, statement, [first, RunRow.id], cursor, limit, ascending=ascending
+        )
     changed = await waiting.refresh(parts, rows)
     async with parts.database.reader() as session:
         if changed:

@@ -1211,12 +1211,32 @@ export interface paths {
         };
         /**
          * Listing
-         * @description Runs of a project, newest first. `flow` is a flow's name or id; `text` stands in the name of the run or
-         *     of its flow.
+         * @description Runs of a project, newest first unless `sort` says otherwise. `flow` is a flow's name or id; `text`
+         *     stands in the name of the run or of its flow; `since` leaves out what was made before.
          */
         get: operations["listing_api_v1_projects__project__runs_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Several
+         * @description End up to 200 runs. Each is answered for itself: `code` and `problem` say why one was not.
+         */
+        post: operations["cancel_several_api_v1_projects__project__runs_cancel_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2173,6 +2193,27 @@ export interface components {
             /** Size */
             size: number;
         };
+        /**
+         * CancelledRun
+         * @description What became of one run of several that were to be cancelled.
+         */
+        CancelledRun: {
+            /**
+             * Code
+             * @description Of the refusal; null where it is being cancelled.
+             */
+            code?: string | null;
+            /** Prefect State */
+            prefect_state?: string | null;
+            /**
+             * Problem
+             * @description Why it was not cancelled.
+             */
+            problem?: string | null;
+            /** Run Id */
+            run_id: string;
+            status?: components["schemas"]["Status"] | null;
+        };
         /** CancelRequest */
         CancelRequest: {
             /**
@@ -2180,6 +2221,16 @@ export interface components {
              * @default cancelled
              */
             reason: string;
+        };
+        /** CancelRunsRequest */
+        CancelRunsRequest: {
+            /**
+             * Reason
+             * @default cancelled
+             */
+            reason: string;
+            /** Run Ids */
+            run_ids: string[];
         };
         /**
          * Capacity
@@ -3668,6 +3719,11 @@ export interface components {
             /** Attempts */
             attempts: number;
             /**
+             * Cores
+             * @description Of the last attempt.
+             */
+            cores?: number | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -3680,20 +3736,51 @@ export interface components {
             flow_id: string;
             /** Flow Name */
             flow_name: string;
+            /**
+             * Gpus
+             * @description Of the last attempt.
+             * @default 0
+             */
+            gpus: number;
             /** Id */
             id: string;
+            /**
+             * Memory Bytes
+             * @description Of the last attempt.
+             */
+            memory_bytes?: number | null;
             /** Name */
             name: string;
+            /**
+             * Peak Memory Bytes
+             * @description The most that an ended attempt had.
+             */
+            peak_memory_bytes?: number | null;
             /** Prefect State */
             prefect_state: string | null;
+            /**
+             * Price
+             * @description All attempts and their Dask clusters until now; null without prices.
+             */
+            price?: number | null;
             /** Project */
             project: string;
             /** Queued Seconds */
             queued_seconds: number | null;
             /** Reason */
             reason: string | null;
+            /**
+             * Size
+             * @description Name of the last attempt's size, if it has one.
+             */
+            size?: string | null;
             /** Started At */
             started_at: string | null;
+            /**
+             * Started By
+             * @description Who started it, where that is known.
+             */
+            started_by?: string | null;
             status: components["schemas"]["Status"] | null;
             /**
              * Url
@@ -3704,6 +3791,17 @@ export interface components {
             version_id: string;
             /** Version Number */
             version_number: number;
+            /**
+             * Worker Peak Memory Bytes
+             * @description The most that one ended Dask worker had.
+             */
+            worker_peak_memory_bytes?: number | null;
+            /**
+             * Workers
+             * @description Dask workers that its clusters have had.
+             * @default 0
+             */
+            workers: number;
         };
         /** RunDetail */
         RunDetail: {
@@ -3717,6 +3815,11 @@ export interface components {
              */
             clusters: components["schemas"]["Cluster"][];
             /**
+             * Cores
+             * @description Of the last attempt.
+             */
+            cores?: number | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -3729,20 +3832,51 @@ export interface components {
             flow_id: string;
             /** Flow Name */
             flow_name: string;
+            /**
+             * Gpus
+             * @description Of the last attempt.
+             * @default 0
+             */
+            gpus: number;
             /** Id */
             id: string;
+            /**
+             * Memory Bytes
+             * @description Of the last attempt.
+             */
+            memory_bytes?: number | null;
             /** Name */
             name: string;
+            /**
+             * Peak Memory Bytes
+             * @description The most that an ended attempt had.
+             */
+            peak_memory_bytes?: number | null;
             /** Prefect State */
             prefect_state: string | null;
+            /**
+             * Price
+             * @description All attempts and their Dask clusters until now; null without prices.
+             */
+            price?: number | null;
             /** Project */
             project: string;
             /** Queued Seconds */
             queued_seconds: number | null;
             /** Reason */
             reason: string | null;
+            /**
+             * Size
+             * @description Name of the last attempt's size, if it has one.
+             */
+            size?: string | null;
             /** Started At */
             started_at: string | null;
+            /**
+             * Started By
+             * @description Who started it, where that is known.
+             */
+            started_by?: string | null;
             status: components["schemas"]["Status"] | null;
             /**
              * Url
@@ -3753,6 +3887,17 @@ export interface components {
             version_id: string;
             /** Version Number */
             version_number: number;
+            /**
+             * Worker Peak Memory Bytes
+             * @description The most that one ended Dask worker had.
+             */
+            worker_peak_memory_bytes?: number | null;
+            /**
+             * Workers
+             * @description Dask workers that its clusters have had.
+             * @default 0
+             */
+            workers: number;
         };
         /**
          * RunOptions
@@ -3805,6 +3950,12 @@ export interface components {
              */
             tags: string[];
         };
+        /**
+         * RunSort
+         * @description How a listing of runs is sorted.
+         * @enum {string}
+         */
+        RunSort: "newest" | "oldest" | "name" | "-name";
         /**
          * ScaleRequest
          * @description Want so many workers. It ends adapting.
@@ -4663,7 +4814,9 @@ export type AppendAnswer = components['schemas']['AppendAnswer'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptRequest = components['schemas']['AttemptRequest'];
 export type BundleFile = components['schemas']['BundleFile'];
+export type CancelledRun = components['schemas']['CancelledRun'];
 export type CancelRequest = components['schemas']['CancelRequest'];
+export type CancelRunsRequest = components['schemas']['CancelRunsRequest'];
 export type Capacity = components['schemas']['Capacity'];
 export type Check = components['schemas']['Check'];
 export type ClaimRequest = components['schemas']['ClaimRequest'];
@@ -4766,6 +4919,7 @@ export type Run = components['schemas']['Run'];
 export type RunDetail = components['schemas']['RunDetail'];
 export type RunOptions = components['schemas']['RunOptions'];
 export type RunRequest = components['schemas']['RunRequest'];
+export type RunSort = components['schemas']['RunSort'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
 export type ScheduledRun = components['schemas']['ScheduledRun'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
@@ -7313,6 +7467,8 @@ export interface operations {
                 cursor?: string | null;
                 flow?: string | null;
                 limit?: number | null;
+                since?: string | null;
+                sort?: components["schemas"]["RunSort"];
                 status?: components["schemas"]["Status"] | null;
                 text?: string | null;
             };
@@ -7331,6 +7487,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Run_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    cancel_several_api_v1_projects__project__runs_cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelRunsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledRun"][];
                 };
             };
             401: components["responses"]["Problem401"];
