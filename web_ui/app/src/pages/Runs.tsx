@@ -10,10 +10,11 @@ import {
   words,
   type wire,
 } from '@prefect-platform/components';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useFlows, useRuns, type RunFilters } from '../queries/hooks';
+import { useProject } from '../shell/project';
 import { useToast } from '../shell/toasts';
 import { PageHead } from './parts';
 import { RunsTable } from './RunsTable';
@@ -29,6 +30,8 @@ const STATES: wire.Status[] = [
   'cancelled',
 ];
 
+const SORTS: wire.RunSort[] = ['newest', 'oldest', 'name', '-name'];
+
 /** All runs of the project. What is looked for stands in the address. */
 export function Runs() {
   const t = useText();
@@ -38,6 +41,7 @@ export function Runs() {
     flow: query.get('flow') ?? undefined,
     status: (query.get('status') as wire.Status | null) ?? undefined,
     text: query.get('q') ?? undefined,
+    sort: SORTS.find((one) => one === query.get('sort')),
   };
   const set = (name: string, value: string) =>
     setQuery(
@@ -83,13 +87,19 @@ export function Runs() {
           ))}
         </select>
       </div>
-      <RunList filters={filters} />
+      <RunList filters={filters} onSort={(sort) => set('sort', sort === 'newest' ? '' : sort)} />
     </>
   );
 }
 
+interface ListProps {
+  filters: RunFilters;
+  flow?: boolean;
+  onSort?: (sort: wire.RunSort) => void;
+}
+
 /** Runs as a table, with what can be done to several at once. */
-export function RunList({ filters, flow = true }: { filters: RunFilters; flow?: boolean }) {
+export function RunList({ filters, flow = true, onSort }: ListProps) {
   const t = useText();
   const runs = useRuns(filters);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -109,6 +119,8 @@ export function RunList({ filters, flow = true }: { filters: RunFilters; flow?: 
         <RunsTable
           runs={found}
           flow={flow}
+          sort={filters.sort ?? 'newest'}
+          onSort={onSort}
           chosen={chosen}
           onChoose={setChosen}
           more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined}
@@ -119,18 +131,28 @@ export function RunList({ filters, flow = true }: { filters: RunFilters; flow?: 
   );
 }
 
+/** As many as one call takes. */
+const MOST_AT_ONCE = 200;
+
 function Bulk({ runs, done }: { runs: wire.Run[]; done: () => void }) {
   const t = useText();
   const api = useApi();
   const toast = useToast();
+  const client = useQueryClient();
+  const project = useProject();
   const cancel = useMutation({
-    mutationFn: async () => {
-      for (const run of runs)
-        await data(api.POST('/api/v1/runs/{run_id}/cancel', { params: { path: { run_id: run.id } } }));
-      return runs.length;
-    },
-    onSuccess: (count) => {
-      toast(t('runs.cancelled', { count }));
+    mutationFn: () =>
+      data(
+        api.POST('/api/v1/projects/{project}/runs/cancel', {
+          params: { path: { project } },
+          body: { run_ids: runs.slice(0, MOST_AT_ONCE).map((run) => run.id), reason: 'cancelled' },
+        }),
+      ),
+    onSuccess: async (answers) => {
+      const refused = answers.filter((one) => one.problem != null);
+      await client.invalidateQueries({ queryKey: ['runs'] });
+      toast(t('runs.cancelled', { count: answers.length - refused.length }));
+      for (const one of refused.slice(0, 3)) toast(one.problem ?? '', { tone: 'bad' });
       done();
     },
     onError: (error) => toast(error.message, { tone: 'bad' }),

@@ -6,6 +6,8 @@ import { FlowLink, RunBadge, RunLink, RunTimes, Since } from './parts';
 interface Props {
   runs: wire.Run[];
   flow: boolean;
+  sort: wire.RunSort;
+  onSort?: (sort: wire.RunSort) => void;
   chosen: ReadonlySet<string>;
   onChoose: (chosen: ReadonlySet<string>) => void;
   more?: () => void;
@@ -16,7 +18,7 @@ const ROW = 58;
 const AHEAD = 10;
 
 /** The rows near what is seen, of as many runs as there are. */
-export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props) {
+export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, loading }: Props) {
   const t = useText();
   const scroll = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
@@ -47,18 +49,22 @@ export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props
             </th>
             <th>{t('run.state')}</th>
             {flow && <th>{t('run.flow')}</th>}
-            <th>{t('run.name')}</th>
-            <th>{t('run.started')}</th>
+            <Sorted text={t('run.name')} up="name" down="-name" sort={sort} onSort={onSort} />
+            <Sorted text={t('run.started')} up="oldest" down="newest" sort={sort} onSort={onSort} />
             <th className="r">{t('run.duration')}</th>
             <th className="r">{t('run.queued')}</th>
             <th className="r">{t('run.version')}</th>
+            <th>{t('run.size')}</th>
+            <th className="r">{t('run.peak')}</th>
+            <th className="r">{t('run.cost')}</th>
+            <th>{t('run.by')}</th>
             <th>{t('run.cause')}</th>
           </tr>
         </thead>
         <tbody>
           {before > 0 && (
             <tr aria-hidden="true">
-              <td colSpan={9} style={{ height: before, padding: 0, border: 0 }} />
+              <td colSpan={13} style={{ height: before, padding: 0, border: 0 }} />
             </tr>
           )}
           {items.map((item) => {
@@ -94,6 +100,10 @@ export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props
                 </td>
                 <td className="r num">{words.duration(run.queued_seconds)}</td>
                 <td className="r num">{run.version_number}</td>
+                <td className="small">{sizeOf(run)}</td>
+                <td className="r num small">{words.bytes(run.peak_memory_bytes)}</td>
+                <td className="r num small">{words.money(run.price)}</td>
+                <td className="small">{run.started_by ?? '–'}</td>
                 <td className="text">
                   <div className="reason">
                     {FINAL.has(run.status ?? '') || run.status === 'queued' ? run.reason : ''}
@@ -104,7 +114,7 @@ export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props
           })}
           {after > 0 && (
             <tr aria-hidden="true">
-              <td colSpan={9} style={{ height: after, padding: 0, border: 0 }} />
+              <td colSpan={13} style={{ height: after, padding: 0, border: 0 }} />
             </tr>
           )}
         </tbody>
@@ -117,5 +127,31 @@ export function RunsTable({ runs, flow, chosen, onChoose, more, loading }: Props
         </div>
       )}
     </div>
+  );
+}
+
+/** Its own size, and the Dask workers that it had. */
+function sizeOf(run: wire.Run): string {
+  const own = run.size ?? (run.cores == null ? '–' : words.cores(run.cores));
+  return run.workers ? `${own} + ${run.workers} workers` : own;
+}
+
+interface SortedProps {
+  text: string;
+  up: wire.RunSort;
+  down: wire.RunSort;
+  sort: wire.RunSort;
+  onSort?: (sort: wire.RunSort) => void;
+}
+
+function Sorted({ text, up, down, sort, onSort }: SortedProps) {
+  const order = sort === up ? 'ascending' : sort === down ? 'descending' : undefined;
+  if (!onSort) return <th>{text}</th>;
+  return (
+    <th aria-sort={order}>
+      <button onClick={() => onSort(sort === down ? up : down)}>
+        {text} {order === 'ascending' ? '↑' : order === 'descending' ? '↓' : ''}
+      </button>
+    </th>
   );
 }

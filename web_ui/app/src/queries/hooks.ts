@@ -9,6 +9,7 @@ export interface RunFilters {
   status?: wire.Status;
   /** Stands in the name of the run or of its flow. */
   text?: string;
+  sort?: wire.RunSort;
 }
 
 /** Runs of the project, page after page. */

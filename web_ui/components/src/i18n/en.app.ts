@@ -86,6 +86,7 @@ export const app = {
   'run.name': 'Run',
   'run.started': 'Started',
   'run.duration': 'Took',
+  'run.cost': 'Cost',
   'run.queued': 'Waited',
   'run.size': 'Size',
   'run.version': 'Version',

@@ -33,6 +33,8 @@ export function RunFacts({ run }: { run: wire.RunDetail }) {
           <Fact name={t('run.duration')}>
             <Lasted from={run.started_at} to={run.ended_at} />
           </Fact>
+          {run.price != null && <Fact name={t('run.cost')}>{words.money(run.price)}</Fact>}
+          {run.started_by && <Fact name={t('run.by')}>{run.started_by}</Fact>}
           <Fact name={t('run.queued')}>{words.duration(run.queued_seconds)}</Fact>
           {workload?.end && (
             <Fact name={t('run.exit')}>
