@@ -52,14 +52,14 @@ class Asked:
 
 async def of_run(parts: Parts, caller: Caller, run_id: str, asked: Asked) -> AsyncIterator[Event]:
     """Search every source of a run; see `_events`."""
-    wanted = asked.wanted()
-    return _events(parts, await logs_read.sources_of_run(parts, caller, run_id), asked, wanted)
+    sources = await logs_read.sources_of_run(parts, caller, run_id)
+    return _events(parts, sources, asked, asked.wanted())
 
 
 async def of_workload(parts: Parts, caller: Caller, workload_id: str, asked: Asked) -> AsyncIterator[Event]:
     """Search every source of a workload; see `_events`."""
-    wanted = asked.wanted()
-    return _events(parts, await logs_read.sources_of_workload(parts, caller, workload_id), asked, wanted)
+    sources = await logs_read.sources_of_workload(parts, caller, workload_id)
+    return _events(parts, sources, asked, asked.wanted())
 
 
 async def _events(
