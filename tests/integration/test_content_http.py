@@ -311,11 +311,16 @@ def test_a_link_signs_in_once_and_goes_on_without_its_ticket(place: Site, web: W
         assert answer.headers["referrer-policy"] == "no-referrer"
         cookie = answer.headers["set-cookie"]
         assert cookie.partition(";")[2] == " Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"
+        browser.cookies.clear()
         again = browser.get(path, headers=VISIT)
         assert again.status_code == 403
         assert "was used already" in again.text
         assert "set-cookie" not in again.headers
-        assert browser.get("/", headers={"Cookie": cookie.partition(";")[0]}).status_code == 200
+        signed_in = {"Cookie": cookie.partition(";")[0]}
+        assert browser.get("/", headers=signed_in).status_code == 200
+        twice = browser.get(path, headers={**VISIT, **signed_in})
+        assert (twice.status_code, twice.headers["location"]) == (303, "/lab")
+        assert "set-cookie" not in twice.headers
     assert len(web.heard) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,8 @@ from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.clusters import ClusterOwner
 from prefect_platform.wire.runs import Target
 
+NAMED = 5
+"""Lost members that a sentence names."""
 CLUSTER_LOST = "dask-cluster-lost"
 """A step of an attempt: its cluster failed, and why. It ends as crashed for that."""
 
@@ -56,7 +59,15 @@ async def story(session: AsyncSession, workload_id: str) -> str | None:
     """What went wrong in the clusters of an attempt, as a sentence for who reads why it ended."""
     for row in await session.scalars(cluster_rows.owned_by([workload_id])):
         if row.events:
-            last = row.events[-1]
-            more = f" (and {len(row.events) - 1} more)" if len(row.events) > 1 else ""
-            return f"{last['member']} of its Dask cluster was lost{more}: {last['reason']}"
+            return of_members([event["member"] for event in row.events], row.events[-1]["reason"])
     return None
+
+
+def of_members(members: Sequence[str], reason: str) -> str:
+    """Which members of a cluster were lost, each once, and why the last of them was."""
+    names = list(dict.fromkeys(members))
+    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    if len(names) == 1:
+        times = f" {len(members)} times" if len(members) > 1 else ""
+        return f"{shown} of its Dask cluster was lost{times}: {reason}"
+    return f"{shown} of its Dask cluster were lost, {members[-1]} last: {reason}"

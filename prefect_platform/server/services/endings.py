@@ -53,6 +53,8 @@ class _Words(NamedTuple):
 
 RUN = _Words("The run", "register the flow with more memory", " Start the run again if that was not meant.")
 PROGRAM = _Words("It", "give it more memory_bytes in its spec", "")
+MEMBER = _Words("It", "give its cluster a larger worker_size", "")
+"""A scheduler or worker of Dask."""
 
 
 def sentence(ending: Ending) -> str | None:
@@ -67,14 +69,14 @@ def sentence(ending: Ending) -> str | None:
     return ending.reason or _found(receipt, ending)
 
 
-def of_program(ending: Ending) -> str | None:
+def of_program(ending: Ending, words: _Words = PROGRAM) -> str | None:
     """Why something that is no flow ended, such as an agent; None where there is nothing to explain."""
     if ending.cancelled_by:
         return _cancelled(ending)
     if ending.reason:
         return ending.reason
     if ending.signal:
-        return _signalled(ending, PROGRAM)
+        return _signalled(ending, words)
     if ending.exit_code is None:
         return "Its launcher was lost, and it ended with it."
     said = last_exception(ending.last_lines) or _last_line(ending.last_lines)
@@ -134,7 +136,7 @@ def _signalled(ending: Ending, words: _Words) -> str:
         name = signals.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    before = "" if ending.ran or words is PROGRAM else ", before user code started"
+    before = "" if ending.ran or words is not RUN else ", before user code started"
     return f"{words.what} was killed by {name}{before}{_advice(name, ending, words)}"
 
 

@@ -38,7 +38,8 @@ async def end(
     row.ended_at = at
     ending = await _ending(session, row, report)
     program = workloads.is_program(row)
-    reason = endings.of_program(ending) if program else await _sentence(session, row, ending)
+    words = endings.MEMBER if row.cluster_id else endings.PROGRAM
+    reason = endings.of_program(ending, words) if program else await _sentence(session, row, ending)
     row.end = EndReport(
         exit_code=report.exit_code,
         signal=report.signal,

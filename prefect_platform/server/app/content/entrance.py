@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prefect_platform.errors import PlatformError, UsageError
+from prefect_platform.errors import Forbidden, PlatformError, UsageError
 from prefect_platform.server.app.content import asked as asking
 from prefect_platform.server.app.content import headers
 from prefect_platform.server.app.content.admission import admitted, check, scheme_of, unanswered
@@ -76,9 +76,19 @@ class _Answering:
             raise UsageError(f"Below {RESERVED} there is only GET {content.ENTRANCE}?ticket=…, for a visit.")
         query = asked.target.partition(b"?")[2].decode("latin-1")
         ticket = parse_qs(query).get("ticket", [""])[0]
-        secret, upstream = await content.enter(self._parts, self._label, ticket)
-        cookie = headers.set_cookie(scheme_of(self._parts), secret, content.SESSION_SECONDS)
-        await self._own(303, [(b"location", upstream.home.encode()), cookie, (b"content-length", b"0"), *OWN])
+        scheme = scheme_of(self._parts)
+        try:
+            secret, upstream = await content.enter(self._parts, self._label, ticket)
+        except Forbidden:  # opened twice, perhaps: a browser that is signed in already just goes on
+            visit = await content.visit(self._parts, self._label, headers.cookies(asked, scheme))
+            if visit is None:
+                raise
+            await self._lead(visit.upstream.home)
+            return
+        await self._lead(upstream.home, headers.set_cookie(scheme, secret, content.SESSION_SECONDS))
+
+    async def _lead(self, home: str, *more: tuple[bytes, bytes]) -> None:
+        await self._own(303, [(b"location", home.encode()), *more, (b"content-length", b"0"), *OWN])
 
     async def _page(self, status: int, text: str) -> None:
         """Words, if nothing of an answer has gone out yet; else the connection breaks off."""

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from prefect_platform.server.services.endings import Ending, last_exception, of_program, sentence
+from prefect_platform.server.services.endings import MEMBER, Ending, last_exception, of_program, sentence
 
 TRACEBACK = """
 Traceback (most recent call last):
@@ -116,3 +116,9 @@ def test_a_program_that_was_out_of_memory_is_given_more_in_its_spec() -> None:
     )
     said = of_program(Ending(signal=signal.SIGTERM, ran=True))
     assert said == "It was killed by SIGTERM, sent by something other than the platform."
+
+
+def test_a_member_of_a_cluster_is_advised_of_its_clusters_size() -> None:
+    said = of_program(Ending(signal=signal.SIGKILL, ran=True), MEMBER)
+    assert said is not None
+    assert "give its cluster a larger worker_size" in said
