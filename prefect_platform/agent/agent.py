@@ -199,6 +199,8 @@ class PlatformAgent:
             self._outbox.take([attempt], [])
         with self.problems.watch("prefect"):
             await self._api.note_attempt(attempt.flow_run_id, attempt.id)
+            if attempt.page is not None and attempt.number == 1:
+                await self._api.note_page(attempt.flow_run_id, attempt.page)
 
     # What the platform has for us.
 

@@ -194,6 +194,16 @@ class PrefectApi:
         """Show the attempt as the run's infrastructure: Prefect then knows there is something to cancel."""
         await self._http.call("PATCH", f"/flow_runs/{flow_run_id}", {"infrastructure_pid": attempt_id})
 
+    async def note_page(self, flow_run_id: str, page: str) -> None:
+        """Lead from the run in Prefect's UI to its page in ours: log, timeline and promises are there."""
+        artifact = {
+            "type": "markdown",
+            "description": "This run on the platform",
+            "data": f"[Log, timeline and cause of this run]({page})",
+            "flow_run_id": flow_run_id,
+        }
+        await self._http.call("POST", "/artifacts/", artifact)
+
     async def serve_pool(self, name: str, template: Mapping[str, Any]) -> str:
         """Make the pool, or bring its template up to date; its id. One that nobody serves yet becomes ours.
 

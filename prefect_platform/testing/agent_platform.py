@@ -288,4 +288,5 @@ def _attempt(agent_id: str, request: AttemptRequest, number: int, project: str) 
         reason=None,
         settled_at=None,
         workload=workload,
+        page=f"http://platform.example/runs/{request.flow_run_id}",
     )

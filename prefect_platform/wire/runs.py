@@ -147,6 +147,8 @@ class Attempt(Answer):
     settled_at: When | None
     """When Prefect and the platform were last seen to agree on the end of this attempt."""
     workload: Workload
+    page: str | None = None
+    """Where the web UI shows its run; told to who asked for the attempt."""
 
 
 class Run(Answer):

@@ -39,6 +39,20 @@ async def test_a_run_becomes_an_attempt(prefect_server: str) -> None:
         await until(noted, "the attempt to be shown as the run's infrastructure")
 
 
+async def test_prefects_run_leads_to_its_page_on_the_platform(prefect_server: str) -> None:
+    async with world(prefect_server) as w, w.agent():
+        run = await w.start()
+        await w.attempt(run)
+        wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}}
+
+        async def artifacts() -> list[str]:
+            return [one["data"] for one in await w.call("POST", "/artifacts/filter", wanted)]
+
+        await until(artifacts, "the link to the platform's page")
+        (text,) = await artifacts()
+        assert f"(http://platform.example/runs/{run})" in text
+
+
 async def test_an_event_wakes_long_before_the_next_poll(prefect_server: str) -> None:
     async with world(prefect_server) as w, w.agent(poll_seconds=3600, sweep_seconds=3600) as agent:
         await until(lambda: agent.problems.sentence() is None, "the subscription")

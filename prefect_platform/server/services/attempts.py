@@ -74,7 +74,7 @@ async def create(parts: Parts, caller: Caller, request: AttemptRequest) -> Attem
             if not left:
                 raise
     workloads.tell(parts, str(caller.project_id))
-    return view
+    return view.model_copy(update={"page": f"{parts.config.public_url}/runs/{view.flow_run_id}"})
 
 
 async def _create(session: AsyncSession, parts: Parts, caller: Caller, request: AttemptRequest) -> Attempt:

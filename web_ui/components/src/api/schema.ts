@@ -2150,6 +2150,8 @@ export interface components {
             id: string;
             /** Number */
             number: number;
+            /** Page */
+            page?: string | null;
             /** Pending State Id */
             pending_state_id: string;
             /** Reason */
