@@ -96,6 +96,8 @@ def show_promises(run: RunDetail) -> None:
 
 def addresses(platform: Embedded, run: RunDetail) -> None:
     setting = f"XDG_CONFIG_HOME={os.path.relpath(platform.home / 'config')}"
+    link = platform.client().tokens.sign_in_link().url.replace("/sign-in#", f"/sign-in?next=/runs/{run.id}#")
+    print(f"   web UI        {link}  (once, within ten minutes)")
     print(f"   platform      {platform.profile['url']}  (OpenAPI at /api/v1/openapi.json)")
     print(f"   Prefect       {platform.prefect_api.removesuffix('/api')}")
     print(f"   this run      {run.url}")

@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx
+
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.testing.embedded import Embedded, embedded, until
 from prefect_platform.testing.prefect_calls import Prefect
@@ -175,6 +177,8 @@ def long_log(platform: Embedded, mine: str) -> list[Figure]:
 
     opened = Figure("log_open_s", "s", "<= 0.3")
     sought = Figure("log_seek_s", "s", "<= 0.3")
+    searched = Figure("log_search_s", "s", "<= 5, all of it")
+    first_hit = Figure("log_first_hit_s", "s", "of a search in it")
     client, prefect = platform.client(), Prefect(platform.prefect_api)
     run = begin(prefect, mine, kind="lines", count=1)
     workload = workload_of(client, run)
@@ -207,7 +211,22 @@ def long_log(platform: Embedded, mine: str) -> list[Figure]:
         piece = client.logs.read(workload, "long", line=wanted, count=200)
         sought.ours.append(time.perf_counter() - start)
         assert piece.text.startswith(f"line {wanted} ")
-    return [opened, sought]
+    for _ in range(3):
+        searched.ours.append(search(platform, run, "a word that no line has", end=True))
+        first_hit.ours.append(search(platform, run, "line 4999 and", end=False))
+    return [opened, sought, searched, first_hit]
+
+
+def search(platform: Embedded, run: str, text: str, *, end: bool) -> float:
+    """Seconds until the last event of a search, or until its first hits."""
+    client = platform.client()
+    start = time.perf_counter()
+    headers = {"Authorization": f"Bearer {platform.profile['token']}"}
+    url = f"{client.url}/api/v1/runs/{run}/logs/search"
+    wanted = "event: end" if end else "event: hits"
+    with httpx.stream("GET", url, params={"q": text}, headers=headers, timeout=120) as answer:
+        next(line for line in answer.iter_lines() if line == wanted)
+        return time.perf_counter() - start
 
 
 def main() -> None:

@@ -191,6 +191,7 @@ export const app = {
   'resource.spec': 'What it is',
   'resource.anyKind': 'any kind',
   'resource.anyStatus': 'any status',
+  'resource.anyOwner': 'any owner',
   'resource.stopsIn': 'Stops',
   'resource.active': 'Last used',
   'resource.restarts': 'Restarts',

@@ -66,6 +66,14 @@ export function Resources() {
           <option value="">{t('resource.anyStatus')}</option>
           {options(all.map((one) => one.state.status))}
         </select>
+        <select
+          aria-label={t('resource.owner')}
+          value={query.get('owner') ?? ''}
+          onChange={(e) => set('owner', e.target.value)}
+        >
+          <option value="">{t('resource.anyOwner')}</option>
+          {options(all.map((one) => one.owner))}
+        </select>
       </div>
       <Card label={t('resources.title')}>
         {resources.isPending ? (
@@ -88,12 +96,14 @@ export function selected(all: wire.Resource[], query: URLSearchParams): wire.Res
   const text = (query.get('q') ?? '').toLowerCase();
   const kind = query.get('kind');
   const status = query.get('status');
+  const owner = query.get('owner');
   const sort = query.get('sort') ?? 'name';
   const key = SORTS[sort.replace(/^-/, '') as Sort] ?? SORTS.name;
   const sign = sort.startsWith('-') ? -1 : 1;
   return all
     .filter((one) => !kind || one.kind === kind)
     .filter((one) => !status || one.state.status === status)
+    .filter((one) => !owner || one.owner === owner)
     .filter((one) => `${one.name} ${one.owner}`.toLowerCase().includes(text))
     .sort((a, b) => sign * key(a).localeCompare(key(b)));
 }
