@@ -66,33 +66,101 @@ const LONGEST_PAUSE_MS = 10_000;
 
 /**
  * Follow a stream until its last event, over lost connections: each time it goes on after the last id that came.
- * Ends by itself only for a refusal, which is thrown.
+ * Nothing is followed while nobody looks: a browser has six connections to a platform for all of its tabs, and
+ * tabs in the background would take them from the one in front. Ends by itself only for a refusal, which is thrown.
  */
 export async function follow(transport: Transport, following: Following): Promise<void> {
-  const { path, signal, onEvent, onConnected, isLast } = following;
-  let last = following.after ?? '';
+  const { signal, onConnected } = following;
+  const place = { last: following.after ?? '', ended: false };
   let pause = FIRST_PAUSE_MS;
   while (!signal.aborted) {
+    await seen(signal);
+    const turn = new Turn(signal);
     try {
-      const headers: Record<string, string> = { Accept: 'text/event-stream' };
-      if (last !== '') headers['Last-Event-ID'] = last;
-      const response = await send(transport, path, { headers, signal });
-      if (response.body === null) return;
-      onConnected?.(true);
-      pause = FIRST_PAUSE_MS;
-      for await (const event of eventsOf(response.body)) {
-        if (event.id !== '') last = event.id;
-        onEvent(event);
-        if (isLast?.(event)) return;
-      }
+      const connected = () => {
+        pause = FIRST_PAUSE_MS;
+        onConnected?.(true);
+      };
+      await read(transport, following, place, turn.signal, connected);
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof PlatformProblem && error.status >= 400 && error.status < 500) throw error;
+      if (!turn.signal.aborted && isRefusal(error)) throw error;
+    } finally {
+      turn.end();
     }
+    if (place.ended || signal.aborted) return;
+    if (turn.hidden) continue;
     onConnected?.(false);
     await waited(pause, signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
+}
+
+async function read(
+  transport: Transport,
+  { path, onEvent, isLast }: Following,
+  place: { last: string; ended: boolean },
+  signal: AbortSignal,
+  connected: () => void,
+): Promise<void> {
+  const headers: Record<string, string> = { Accept: 'text/event-stream' };
+  if (place.last !== '') headers['Last-Event-ID'] = place.last;
+  const response = await send(transport, path, { headers, signal });
+  if (response.body === null) return;
+  connected();
+  for await (const event of eventsOf(response.body)) {
+    if (event.id !== '') place.last = event.id;
+    onEvent(event);
+    if (isLast?.(event)) {
+      place.ended = true;
+      return;
+    }
+  }
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof PlatformProblem && error.status >= 400 && error.status < 500;
+
+/** One connection: it ends with what it belongs to, and when the page is no longer seen. */
+class Turn {
+  hidden = false;
+  private readonly controller = new AbortController();
+
+  constructor(private readonly outer: AbortSignal) {
+    outer.addEventListener('abort', this.abort);
+    document.addEventListener('visibilitychange', this.look);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  end(): void {
+    this.outer.removeEventListener('abort', this.abort);
+    document.removeEventListener('visibilitychange', this.look);
+  }
+
+  private readonly abort = () => this.controller.abort();
+
+  private readonly look = () => {
+    if (!document.hidden) return;
+    this.hidden = true;
+    this.controller.abort();
+  };
+}
+
+/** Resolves once the page is seen, or nothing is wanted any more. */
+function seen(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', look);
+      signal.removeEventListener('abort', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+    signal.addEventListener('abort', look);
+  });
 }
 
 function waited(milliseconds: number, signal: AbortSignal): Promise<void> {
