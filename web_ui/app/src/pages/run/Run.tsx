@@ -47,7 +47,6 @@ function Shown({ run }: { run: wire.RunDetail }) {
       <Head run={run} />
       <Cause run={run} />
       <TimelineCard run={run} />
-      <Tasks run={run} open={!FINAL.has(run.status ?? '')} />
       <div className="side-by">
         <RunLog run={run} />
         <div className="stack">
@@ -56,6 +55,7 @@ function Shown({ run }: { run: wire.RunDetail }) {
           <Clusters clusters={run.clusters ?? []} />
         </div>
       </div>
+      <Tasks run={run} open={!FINAL.has(run.status ?? '')} />
     </>
   );
 }
