@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from prefect_platform.client.settings import connect
-from prefect_platform.server.services import log_search
+from prefect_platform.server.services import change_watch, log_search
 from prefect_platform.testing.live_server import LiveServer, live_server
 from prefect_platform.wire.resources import ResourceKind
 from tests.integration.test_log_routes import Launcher, make_launcher
@@ -162,6 +162,19 @@ def test_changes_name_the_lists_that_are_other_now(server: LiveServer) -> None:
         assert told(lines) == {"secrets"}
         client.resources.create("default", ResourceKind.JUPYTER_SERVER, "heard-too", {}, start=False)
         assert told(lines) >= {"resources", "agents"}
+
+
+def test_changes_end_with_the_token_that_asked(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_watch, "CHECK_SECONDS", 0.0)
+    with connect(url=server.url, token=server.token) as client:
+        made = client.tokens.create("for a page")
+        headers = {"Authorization": f"Bearer {made.secret}"}
+        url = f"{server.url}/api/v1/projects/default/changes"
+        with requests.get(url, headers=headers, stream=True, timeout=20) as answer:
+            lines = answer.iter_lines(chunk_size=1, decode_unicode=True)
+            assert next(lines) == ": here"
+            client.tokens.revoke(made.id)
+            assert not [line for line in lines if line.startswith("data: ")]
 
 
 def told(lines: Iterator[str]) -> set[str]:

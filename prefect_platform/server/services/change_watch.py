@@ -24,7 +24,7 @@ from prefect_platform.server.db.tables import (
     SecretRow,
     TransitionRow,
 )
-from prefect_platform.server.services import projects
+from prefect_platform.server.services import projects, tokens
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.change_looks import Revisions
 from prefect_platform.server.services.logs_live import Event
@@ -75,6 +75,8 @@ async def _events(parts: Parts, caller: Caller, name: str, project_id: str) -> A
 
 async def _may_still(parts: Parts, caller: Caller, name: str) -> bool:
     async with parts.database.reader() as session:
+        if await tokens.standing(session, parts, caller.token_id) is None:
+            return False
         try:
             await projects.member(session, caller, name)
         except PlatformError:  # the stream ends, and who asks again is told why
