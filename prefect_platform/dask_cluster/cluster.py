@@ -41,6 +41,7 @@ from prefect_platform.dask_cluster.cluster_opening import (
 )
 from prefect_platform.dask_cluster.cluster_workers import Workers, running, wait_for_workers
 from prefect_platform.dask_cluster.member import group_of
+from prefect_platform.dask_cluster.printed import printed
 from prefect_platform.errors import Conflict, Forbidden, NotFound, PlatformError
 from prefect_platform.wire.clusters import Cluster, ClusterConnection, ClusterStatus
 
@@ -318,8 +319,8 @@ class PlatformCluster(_Base):  # type: ignore[misc]
     def get_logs(
         self, cluster: bool = True, scheduler: bool = True, workers: bool | Collection[str] = True
     ) -> Any:
-        """The last 10,000 lines of each log as the platform keeps it, also of workers that have ended.
-        In a run: what Dask remembers, by address.
+        """The last 10,000 lines of each log as the platform keeps it, also of workers that have ended, with
+        all that running ones have printed before. In a run: what Dask remembers, by address.
 
         Args:
             cluster: Whether to give what was told of the cluster, as `Cluster`.
@@ -333,8 +334,13 @@ class PlatformCluster(_Base):  # type: ignore[misc]
                 logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
             found = self._client.clusters.show(self._client.project, self._id)
             wanted = workers if isinstance(workers, bool) else self._names(workers)
+            sizes = (
+                self.sync(printed, self.scheduler_comm) if wanted and self.status == Status.running else {}
+            )
             try:
-                told = cluster_logs.read(self._client, found, scheduler=scheduler, workers=wanted)
+                told = cluster_logs.read(
+                    self._client, found, scheduler=scheduler, workers=wanted, printed=sizes
+                )
             except Forbidden:  # code of a run reads no logs of the platform; those of Dask it can
                 told = self.sync(_Base._get_logs, self, False, scheduler, workers)  # noqa: SLF001 - its own
             logs.update({name: Log(text) for name, text in told.items()})

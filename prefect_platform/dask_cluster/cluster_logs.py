@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 
 from prefect_platform.client.api import PlatformClient
 from prefect_platform.errors import NotFound
@@ -14,12 +15,26 @@ LAUNCHER = "launcher"
 """Log source that tells why a member did not begin."""
 
 
+ARRIVAL_SECONDS = 5.0
+"""A platform that gets what was printed later than that is busy, or away: the log is given as it is."""
+AGAIN_SECONDS = 0.02
+
+
 def read(
-    client: PlatformClient, found: Cluster, *, scheduler: bool, workers: bool | Collection[str]
+    client: PlatformClient,
+    found: Cluster,
+    *,
+    scheduler: bool,
+    workers: bool | Collection[str],
+    printed: Mapping[str, int],
 ) -> dict[str, str]:
-    """The last lines of each member's log by its name, the scheduler's as `Scheduler`."""
+    """The last lines of each member's log by its name, the scheduler's as `Scheduler`. `printed` has sizes
+    that the logs of some have at least, as soon as everything has arrived."""
+    deadline = time.monotonic() + ARRIVAL_SECONDS
     return {
-        "Scheduler" if one.name == SCHEDULER_SOURCE else one.name: _tail(client, one)
+        "Scheduler" if one.name == SCHEDULER_SOURCE else one.name: _tail(
+            client, one, printed.get(one.name, 0), deadline
+        )
         for one in found.members
         if _wanted(one, scheduler=scheduler, workers=workers)
     }
@@ -31,13 +46,19 @@ def _wanted(one: ClusterMember, *, scheduler: bool, workers: bool | Collection[s
     return workers if isinstance(workers, bool) else one.name in workers
 
 
-def _tail(client: PlatformClient, one: ClusterMember) -> str:
+def _tail(client: PlatformClient, one: ClusterMember, size: int, deadline: float) -> str:
     """Of what it wrote; of one that never began, what its launcher wrote."""
-    for source in (one.name, LAUNCHER):
-        try:
-            text = client.logs.read(one.workload_id, source, tail=LINES).text
-        except NotFound:  # it has written nothing there
-            continue
-        if text:
-            return text
-    return ""
+    text, end = _last(client, one, one.name)
+    while end < size and time.monotonic() < deadline:
+        time.sleep(AGAIN_SECONDS)
+        text, end = _last(client, one, one.name)
+    return text or _last(client, one, LAUNCHER)[0]
+
+
+def _last(client: PlatformClient, one: ClusterMember, source: str) -> tuple[str, int]:
+    """The last lines of a source, and how far it goes."""
+    try:
+        found = client.logs.read(one.workload_id, source, tail=LINES)
+    except NotFound:  # it has written nothing there
+        return "", 0
+    return found.text, found.end

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from prefect_platform.client.api import PlatformClient
 
 HOST = "127.0.0.1"
+SPOOL = "PREFECT_PLATFORM_SPOOL"
+"""Variable that tells the processes of a worker where its launcher keeps what they write."""
 _WORKER = re.compile(re.escape(worker_source(0))[:-1] + r"\d+")
 ENDED = frozenset({ClusterStatus.STOPPING, ClusterStatus.STOPPED, ClusterStatus.FAILED})
 
@@ -50,6 +52,11 @@ class Member:
     idle_timeout_seconds: float | None
     directory: Path
     """Of its private files."""
+
+    @property
+    def spool(self) -> Path:
+        """Where its launcher keeps what it writes."""
+        return self.directory.parent / "spool" / self.name
 
     @property
     def certificate(self) -> Path:

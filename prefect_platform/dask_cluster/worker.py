@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from prefect_platform.dask_cluster import member as members
-from prefect_platform.dask_cluster.member import HOST, Member
+from prefect_platform.dask_cluster.member import HOST, SPOOL, Member
 
 if TYPE_CHECKING:
     from distributed import Nanny, Worker
@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> int:
     member = members.read(arguments)
     with members.platform() as client, ThreadPoolExecutor(1) as asking:
         address = asking.submit(members.scheduler_address, client, member, PATIENCE_SECONDS)
+        os.environ[SPOOL] = str(member.spool)
         import distributed  # noqa: F401 - takes as long as the scheduler needs to be ready
 
         return asyncio.run(run(member, address))
@@ -73,6 +74,10 @@ def _processes(member: Member, address: str) -> Sequence[Any]:
 
 def _settings(member: Member) -> dict[str, Any]:
     """What Dask's own worker and dask-cuda's are both told; `memory_limit` is of each process."""
+    import dask
+
+    from prefect_platform.dask_cluster import printed
+
     return {
         "name": member.name,
         "nthreads": member.threads,
@@ -81,6 +86,7 @@ def _settings(member: Member) -> dict[str, Any]:
         "host": HOST,
         "local_directory": str(member.directory),
         "death_timeout": PATIENCE_SECONDS,
+        "preload": [*dask.config.get("distributed.worker.preload"), printed.__name__],
     }
 
 

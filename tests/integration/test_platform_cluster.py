@@ -195,6 +195,16 @@ def test_how_it_is_shown(place: Place) -> None:
         assert cluster._widget() is widget
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_logs_have_what_was_printed_just_before(processes: int) -> None:
+    with PlatformCluster(n_workers=2, processes=processes, quiet=True) as cluster, Client(cluster) as client:
+        client.wait_for_workers(2 * processes, timeout=60)
+        for number in range(20):
+            client.run(print, f"<{number}>")
+            logs = cluster.get_logs(cluster=False, scheduler=False)
+            assert [text.count(f"<{number}>") for text in logs.values()] == [processes, processes]
+
+
 def test_logs_also_of_workers_that_have_ended(place: Place) -> None:
     with PlatformCluster(n_workers=2, quiet=True) as cluster, Client(cluster) as client:
         client.wait_for_workers(2, timeout=60)
