@@ -1,4 +1,4 @@
-"""What a cluster adds to the start of a run: until its workers are there, against the first line of a run alone.
+"""What a cluster adds to the start of a run: until its workers are there, against one alone.
 
 Both runs go through the whole platform in turn, with a bare `LocalCluster` of that size beside them.
 """
@@ -41,7 +41,7 @@ def figures() -> list[Figure]:
 def _begun(driver: Driver, flow: str, out: Path) -> float:
     """From the wish for a run until what it waits for is there; it has ended, and its cluster, afterwards."""
     begun = time.time()
-    run = driver.start(flow, out=str(out))
+    run = driver.start(flow, "bench", out=str(out))
     driver.finished(run)
     until(lambda: all(one.ended_at for one in driver.client.runs.get(run).clusters), 60, "its cluster to end")
     return float(out.read_text()) - begun
