@@ -132,7 +132,7 @@ import os
 from distributed import Client
 from prefect_platform import PlatformCluster
 
-cluster = PlatformCluster(name="of-the-lab", quiet=True)
+cluster = PlatformCluster(name="of-the-lab", shutdown_on_close=False, quiet=True)
 client = Client(cluster)
 print(client.submit(lambda: (sum(range(4)), os.getcwd() == %r)).result(timeout=120))
 """
