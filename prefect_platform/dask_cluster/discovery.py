@@ -50,7 +50,7 @@ def begin(environment: Mapping[str, str] = os.environ) -> None:
     """Ask for the cluster of this run from now on, in a thread of its own."""
     # Here and not there: what requests silences while it is imported is silenced for the whole process, and
     # another import that ends meanwhile would bring it back, into the log of the run.
-    import prefect_platform.client.settings  # noqa: F401
+    import prefect_platform.client.api  # noqa: F401
 
     answer: Future[Connection] = Future()
 
