@@ -3957,7 +3957,7 @@ export interface components {
          * @description How a listing of runs is sorted.
          * @enum {string}
          */
-        RunSort: "newest" | "oldest" | "name" | "-name";
+        RunSort: "newest" | "oldest" | "name" | "-name" | "shortest" | "longest";
         /**
          * ScaleRequest
          * @description Want so many workers. It ends adapting.
