@@ -134,6 +134,7 @@ export const app = {
   'phase.queued': 'queued',
   'phase.environment': 'environment',
   'phase.start': 'start',
+  'phase.script': 'start script',
   'phase.imports': 'imports',
   'phase.running': 'running',
   'phase.drain': 'end',
