@@ -53,7 +53,9 @@ class BoundedJson:
             if depth > MOST_DEPTH:
                 self._cut(path, CutKind.DEPTH, len(value))
                 return None
-            return (self._object if isinstance(value, dict) else self._list)(value, path, depth)
+            if isinstance(value, dict):
+                return self._object(value, path, depth)
+            return self._list(value, path, depth)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self._number(value, path)
         return value
