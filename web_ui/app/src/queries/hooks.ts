@@ -116,6 +116,31 @@ export function useTaskRuns(run: string, open: boolean) {
   });
 }
 
+/** What a run was started with: that never changes. */
+export function useRunParameters(run: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['run-parameters', run],
+    staleTime: Infinity,
+    meta: { fixed: true },
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/runs/{run_id}/parameters', { params: { path: { run_id: run } }, signal })),
+  });
+}
+
+/** The environment of a run. `looked` names the attempt and whether it was looked at: only that changes it. */
+export function useRunEnvironment(run: string, looked: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['run-environment', run, looked],
+    staleTime: Infinity,
+    meta: { fixed: true },
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/runs/{run_id}/environment', { params: { path: { run_id: run } }, signal })),
+  });
+}
+
 export function useVersions(flow: string) {
   const api = useApi();
   return useQuery({
