@@ -155,6 +155,8 @@ export const app = {
   'environment.run': 'Run',
   'environment.absent': 'not installed',
   'environment.more': '{count} more packages differ.',
+  'environment.differing': 'Packages that differ',
+  'environment.every': 'All packages',
   'environment.all': 'All {count} packages',
 
   'json.list': 'list of {count}',

@@ -76,7 +76,7 @@ function Shown({ of }: { of: wire.RunEnvironment }) {
           {registered && <Asked of={registered} />}
         </Facts>
       </div>
-      {differ.length > 0 && <Packages packages={differ} />}
+      {differ.length > 0 && <Packages packages={differ} label={t('environment.differing')} />}
       {(found?.more_differences ?? 0) > 0 && (
         <p className="body warn-text">
           {t('environment.more', { count: words.count(found?.more_differences ?? 0) })}
@@ -84,7 +84,7 @@ function Shown({ of }: { of: wire.RunEnvironment }) {
       )}
       {packages.length > differ.length && (
         <Opened summary={t('environment.all', { count: words.count(packages.length) })}>
-          <Packages packages={packages} />
+          <Packages packages={packages} label={t('environment.every')} />
         </Opened>
       )}
       {registered?.start_script && (
@@ -128,16 +128,16 @@ function Beside({ then, now }: { then: string | null; now: string | null }) {
   );
 }
 
-function Packages({ packages }: { packages: wire.RunPackage[] }) {
+function Packages({ packages, label }: { packages: wire.RunPackage[]; label: string }) {
   const t = useText();
   const absent = <span className="faint">{t('environment.absent')}</span>;
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a list that is scrolled
     <div
       className="pp-table-scroll packages"
+      // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a list that is scrolled
       tabIndex={0}
       role="region"
-      aria-label={t('environment.packages')}
+      aria-label={label}
     >
       <table>
         <thead>
