@@ -27,7 +27,7 @@ PARAMETERS = {
     "account": 9007199254740993,
     "query": "select *\n" + "-- a comment\n" * 80_000,
     "url": f"https://me:{SECRET}@host/",
-    "regions": {"north": ["EWR", "LGA"], "east": ["JFK"]},
+    "regions": {"north": ["EWR", "LGA"], "east": ["JFK"], "west": {"a": {"b": "c" * 100}}},
     "months": list(range(1, 300)),
 }
 SPEC = EnvironmentSpec.model_validate(
@@ -177,7 +177,7 @@ def test_it_fits_a_phone_with_everything_open(place: Place, visit: Visit) -> Non
 
 
 def open_all(one: Visitor) -> None:
-    for name in ("list of 299", "2 entries", "All 4 packages", "Start script"):
+    for name in ("list of 299", "3 entries", "All 4 packages", "Start script"):
         summary = one.page.locator("summary", has_text=name)
         if not summary.evaluate("node => node.parentElement.open"):
             summary.click()

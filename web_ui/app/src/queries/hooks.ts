@@ -35,10 +35,10 @@ export function useRun(id: string) {
   const api = useApi();
   return useQuery({
     queryKey: ['runs', 'one', id],
-    // The steps of a start are told by no stream, and a start script takes as long as it likes.
-    refetchInterval: ({ state }) => (state.data?.status === 'starting' ? 10_000 : false),
     queryFn: ({ signal }) =>
       data(api.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: id } }, signal })),
+    // The steps of a start are told by no stream, and a start script takes as long as it likes.
+    refetchInterval: ({ state }) => (state.data?.status === 'starting' ? 10_000 : false),
   });
 }
 

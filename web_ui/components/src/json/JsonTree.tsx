@@ -2,7 +2,7 @@ import { useState, type ReactNode } from 'react';
 import { useText, type Text } from '../host/i18n';
 import { Button } from '../ui/primitives';
 import { count } from '../ui/words';
-import { below, lines, quoted, type Json, type LargeNumbers } from './written';
+import { below, lines, onOneLine, quoted, type Json, type LargeNumbers } from './written';
 
 export interface JsonCut {
   /** JSON Pointer. */
@@ -96,8 +96,13 @@ function Branch({
   const t = useText();
   const size = Object.keys(value).length;
   const [shown, setShown] = useState(open && size > 0 && size <= OPEN);
-  if (size === 0 && !of.cuts.has(path))
-    return <code className="word">{Array.isArray(value) ? '[]' : '{}'}</code>;
+  const line = of.cuts.has(path) ? null : onOneLine(value, of.large, path);
+  if (line !== null)
+    return (
+      <code className="text">
+        <bdi>{line}</bdi>
+      </code>
+    );
   return (
     <details open={shown} onToggle={(event) => setShown(event.currentTarget.open)}>
       <summary>{t(Array.isArray(value) ? 'json.list' : 'json.object', { count: count(size) })}</summary>

@@ -63,7 +63,7 @@ describe('a tree of JSON', () => {
   });
 
   it('draws what is closed only once it is opened, and a hundred entries at a time', () => {
-    const container = shown({ list: Array.from({ length: 250 }, (_, at) => at), few: { a: 1 } });
+    const container = shown({ list: Array.from({ length: 250 }, (_, at) => at), few: { a: [[1]] } });
     expect(screen.getByText('a')).toBeTruthy();
     expect(container.querySelectorAll('dt')).toHaveLength(3);
     const details = screen.getByText('list of 250').closest('details');
@@ -73,6 +73,23 @@ describe('a tree of JSON', () => {
     expect(container.querySelectorAll('dt')).toHaveLength(103);
     fireEvent.click(screen.getByRole('button', { name: 'Show 150 more' }));
     expect(container.querySelectorAll('dt')).toHaveLength(203);
+  });
+
+  it('keeps short lists and objects on one line, with exact numbers', () => {
+    const container = shown(
+      {
+        regions: ['EWR', '\u202eJFK'],
+        ids: [9007199254740992],
+        of: { n: null, yes: true },
+        long: ['x'.repeat(80)],
+      },
+      { large: { '/ids/0': '9007199254740993' }, cuts: [{ path: '/of', kind: 'items', left_out: 3 }] },
+    );
+    expect(
+      [...container.querySelectorAll('dl > div > dd > code')].map((one) => one.textContent).slice(0, 2),
+    ).toEqual(['["EWR", "\\u202eJFK"]', '[9007199254740993]']);
+    expect(screen.getByText('2 entries')).toBeTruthy(); // something of it was left out, which is said inside
+    expect(screen.getByText('list of 1')).toBeTruthy();
   });
 
   it('shows large numbers, nothing, and what lies too deep', () => {

@@ -14,6 +14,9 @@ const escaped = (one: string): string =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('');
 
+/** Characters of a list or object that stand on one line. */
+const LINE = 72;
+
 /** A text between quotes, as JSON writes it. */
 export function quoted(text: string): string {
   return JSON.stringify(text).replace(UNSEEN, escaped);
@@ -50,4 +53,22 @@ export function written(value: Json, large: LargeNumbers = {}, path = '', indent
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   if (entries.length === 0) return `${open}${close}`;
   return `${open}\n${entries.map((one) => inner + one).join(',\n')}\n${indent}${close}`;
+}
+
+/** A list or object of short values on one line; null where it is longer than a line, or has branches. */
+export function onOneLine(
+  value: Json[] | { [key: string]: Json },
+  large: LargeNumbers,
+  path: string,
+): string | null {
+  const entries = Object.entries(value);
+  if (entries.length > LINE || entries.some(([, one]) => one !== null && typeof one === 'object'))
+    return null;
+  const said = entries.map(([key, one]) => {
+    const text = written(one, large, below(path, key));
+    return Array.isArray(value) ? text : `${quoted(key)}: ${text}`;
+  });
+  const line = said.join(', ');
+  if (line.length > LINE) return null;
+  return Array.isArray(value) ? `[${line}]` : `{${line}}`;
 }
