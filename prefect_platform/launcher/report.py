@@ -68,8 +68,10 @@ class Steps:
         self._wait(Report(PROMISES, {"promises": [self._promise(one) for one in promises]}))
 
     def environment(self, found: dict[str, Any]) -> None:
-        """Tell which environment was found; it takes the place of what was told before."""
-        self._wait(Report(ENVIRONMENT, self._masked(found)))
+        """Tell which environment was found; it takes the place of what was told before. Its fingerprint is a
+        digest: it says nothing of a secret that happens to stand in it."""
+        body = {**self._masked(found), "fingerprint": found["fingerprint"]}
+        self._wait(Report(ENVIRONMENT, body))
 
     def first(self) -> Report | None:
         """The oldest report that has not been delivered."""

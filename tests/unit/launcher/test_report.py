@@ -77,3 +77,9 @@ def test_a_strange_environment_is_told_all_the_same() -> None:
     report = found([], [*strange, Distribution("a-tok3n-of-ours", "1")], "tok3n-of-ours")
     assert (len(report.differences), report.more_differences) == (1000, 201)
     assert "tok3n" not in report.model_dump_json()
+
+
+def test_a_secret_that_is_spelled_like_a_digest_does_not_keep_a_report_from_arriving() -> None:
+    packages = [Distribution("numpy", "2.4.5")]
+    mark = fingerprint("3.11.7", "CPython", packages)
+    assert found(packages, packages, mark[10:18]).fingerprint == mark
