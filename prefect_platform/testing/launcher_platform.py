@@ -56,7 +56,6 @@ class Log:
     sha256: Any = field(default_factory=hashlib.sha256)
     sealed: bool = False
     times: list[tuple[int, int]] = field(default_factory=list)
-    heartbeats: int = 0
 
     def take(self, data: bytes) -> None:
         self.file.write(data)
@@ -192,7 +191,6 @@ class LauncherPlatform:
         assert not body or int(match[2]) == start + len(body) - 1
         self.largest_append = max(self.largest_append, len(body))
         log.take(body)
-        log.heartbeats += not body
         for mark in filter(None, headers.get("log-times", "").split(",")):
             offset, _, at = mark.partition(":")
             log.times.append((int(offset), int(at)))
