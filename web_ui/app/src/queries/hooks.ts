@@ -137,9 +137,9 @@ export function useRunEnvironment(run: string, looked: string) {
     queryKey: ['run-environment', run, looked],
     staleTime: Infinity,
     meta: { fixed: true },
-    placeholderData: (before, query) => (query?.queryKey[1] === run ? before : undefined),
     queryFn: ({ signal }) =>
       data(api.GET('/api/v1/runs/{run_id}/environment', { params: { path: { run_id: run } }, signal })),
+    placeholderData: (before, query) => (query?.queryKey[1] === run ? before : undefined),
   });
 }
 
