@@ -83,6 +83,7 @@ class LauncherPlatform:
         self.launcher_id: str | None = None
         self.steps: list[dict[str, Any]] = []
         self.promises: list[dict[str, Any]] = []
+        self.environment: dict[str, Any] | None = None
         self.result: dict[str, Any] | None = None
         self.renewals = 0
         """How often a file of the program was asked for anew."""
@@ -144,6 +145,8 @@ class LauncherPlatform:
             self.steps.append(document)
         elif action == "promises":
             self.promises = document["promises"]
+        elif action == "environment":
+            self.environment = document
         elif action == "result":
             self.result = document
         elif action == "renewal":

@@ -99,6 +99,8 @@ class WorkloadRow(Base):
     started_by: Mapped[str | None] = mapped_column(String(255))
     """Who started it, where that is known: as the run's."""
     promises: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    environment: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+    """The `FoundEnvironment` that its launcher told. One page reads it: nothing else loads it."""
     handle: Mapped[dict[str, Any]] = mapped_column(Json)
     """The backend's last checkpoint; empty before the first."""
     launcher_id: Mapped[str | None] = mapped_column(String(128))
