@@ -14,7 +14,7 @@ interface Props {
   loading: boolean;
 }
 
-const ROW = 58;
+const ROW = 38;
 const AHEAD = 10;
 
 /** The rows near what is seen, of as many runs as there are. */
@@ -27,6 +27,8 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
     estimateSize: () => ROW,
     overscan: AHEAD,
   });
+  // Without prices the column would say nothing in any row.
+  const priced = runs.some((run) => run.price != null);
   const items = rows.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -63,7 +65,7 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             <th className="r">{t('run.version')}</th>
             <th>{t('run.size')}</th>
             <th className="r">{t('run.peak')}</th>
-            <th className="r">{t('run.cost')}</th>
+            {priced && <th className="r">{t('run.cost')}</th>}
             <th>{t('run.by')}</th>
             <th>{t('run.cause')}</th>
           </tr>
@@ -80,13 +82,15 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             return (
               <tr key={run.id} data-index={item.index} ref={rows.measureElement}>
                 <td>
-                  <input
-                    type="checkbox"
-                    aria-label={t('runs.select', { name: run.name })}
-                    checked={chosen.has(run.id)}
-                    disabled={FINAL.has(run.status ?? '')}
-                    onChange={() => toggle(run.id)}
-                  />
+                  <label className="pick">
+                    <input
+                      type="checkbox"
+                      aria-label={t('runs.select', { name: run.name })}
+                      checked={chosen.has(run.id)}
+                      disabled={FINAL.has(run.status ?? '')}
+                      onChange={() => toggle(run.id)}
+                    />
+                  </label>
                 </td>
                 <td>
                   <RunBadge run={run} />
@@ -109,7 +113,7 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
                 <td className="r num">{run.version_number}</td>
                 <td className="small">{sizeOf(run)}</td>
                 <td className="r num small">{words.bytes(run.peak_memory_bytes)}</td>
-                <td className="r num small">{words.money(run.price)}</td>
+                {priced && <td className="r num small">{words.money(run.price)}</td>}
                 <td className="small">{run.started_by ?? '–'}</td>
                 <td className="text">
                   <div className="reason">

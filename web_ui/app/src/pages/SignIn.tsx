@@ -2,6 +2,7 @@ import { Button, Problem, useText } from '@prefect-platform/components';
 import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { useLocation, useNavigate, useSearchParams } from 'react-router';
 import { signIn } from '../session';
+import { Mark } from '../shell/Mark';
 
 /** A ticket from a link signs in by itself; without one a token does. */
 export function SignIn() {
@@ -45,6 +46,7 @@ export function SignIn() {
     <main className="sign-in">
       <form className="pp-card" onSubmit={(event) => void submit(event)}>
         <header>
+          <Mark />
           <h1>{t('signIn')}</h1>
         </header>
         <div className="body stack">

@@ -16,6 +16,7 @@ export const app = {
 
   skip: 'Skip to the content',
   menu: 'Menu',
+  'menu.close': 'Close the menu',
   nav: 'Pages',
   project: 'Project',
   theme: 'Theme',
@@ -47,7 +48,7 @@ export const app = {
   signOut: 'Sign out',
   'signIn.how': 'On the machine where you use the platform, this opens a browser that is signed in:',
   'signIn.token': 'Or a token of yours',
-  'signIn.tokenHint': 'From `prefect-platform token create NAME`. It is not kept in this browser.',
+  'signIn.tokenHint': 'From “prefect-platform token create NAME”. It is not kept in this browser.',
   'signIn.busy': 'Signing in…',
   'signIn.ended': 'Your session has ended. Sign in again, and you are back where you were.',
 
@@ -179,7 +180,7 @@ export const app = {
   'flows.title': 'Flows',
   'flows.none': 'No flow is registered yet.',
   'flow.versions': 'Versions',
-  'flow.version': 'version {number}',
+  'flow.version': 'Version {number}',
   'flow.deployments': 'Deployments',
   'flow.schedules': 'Schedules',
   'schedule.none': 'It has no schedule.',
@@ -226,7 +227,8 @@ export const app = {
   'resource.deleteWords': 'It ends if it runs. What it wrote to its folder stays.',
   'resource.edit': 'Edit',
   'resource.needsRestart': 'Changed since it started: a restart makes that true.',
-  'resource.spec': 'What it is',
+  'resource.spec': 'Settings',
+  'resource.specNone': 'Everything is as it is by default.',
   'resource.anyKind': 'any kind',
   'resource.anyStatus': 'any status',
   'resource.anyOwner': 'any owner',
@@ -293,6 +295,7 @@ export const app = {
   'secret.at': 'At',
 
   'sizes.title': 'Sizes',
+  'size.copy': 'Copy as Python',
   'size.available': 'available',
   'size.use': 'register(flow, size="{name}")',
 
@@ -305,6 +308,7 @@ export const app = {
   'usage.memoryHours': 'GiB hours',
   'usage.gpuHours': 'GPU hours',
   'usage.price': 'Cost',
+  'usage.inCoreHours': '{hours} core hours',
   'usage.total': 'Total',
   'usage.none': 'Nothing ran in this time.',
   'usage.csv': 'Download CSV',
