@@ -27,8 +27,9 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
     estimateSize: () => ROW,
     overscan: AHEAD,
   });
-  // Without prices the column would say nothing in any row.
+  // Columns that would say nothing in any row leave their room to the others.
   const priced = runs.some((run) => run.price != null);
+  const caused = runs.some((run) => causeOf(run));
   const items = rows.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -67,7 +68,7 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             <th className="r">{t('run.peak')}</th>
             {priced && <th className="r">{t('run.cost')}</th>}
             <th>{t('run.by')}</th>
-            <th>{t('run.cause')}</th>
+            {caused && <th>{t('run.cause')}</th>}
           </tr>
         </thead>
         <tbody>
@@ -115,11 +116,11 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
                 <td className="r num small">{words.bytes(run.peak_memory_bytes)}</td>
                 {priced && <td className="r num small">{words.money(run.price)}</td>}
                 <td className="small">{run.started_by ?? '–'}</td>
-                <td className="text">
-                  <div className="reason">
-                    {FINAL.has(run.status ?? '') || run.status === 'queued' ? run.reason : ''}
-                  </div>
-                </td>
+                {caused && (
+                  <td className="text">
+                    <div className="reason">{causeOf(run)}</div>
+                  </td>
+                )}
               </tr>
             );
           })}
@@ -139,6 +140,10 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
       )}
     </div>
   );
+}
+
+function causeOf(run: wire.Run): string {
+  return FINAL.has(run.status ?? '') || run.status === 'queued' ? (run.reason ?? '') : '';
 }
 
 /** Its own size, and the Dask workers that it had. */

@@ -68,7 +68,7 @@ function SizeCard({ size }: { size: wire.Size }) {
           <Badge tone="ok">{t('size.available')}</Badge>
         )}
         <span className="grow" />
-        <Copy text={t('size.use', { name: size.name })}>{t('size.copy')}</Copy>
+        <Copy text={t('size.use', { name: size.name })} />
       </div>
     </section>
   );

@@ -68,7 +68,7 @@ export const app = {
   'home.queuedSome': 'for room on the machine',
   'home.week': 'This week',
   'home.weekHours': '{hours} core hours',
-  'home.unpriced': 'sizes have no price here',
+  'home.unpriced': 'no prices set',
   'home.look': 'Needs a look',
   'home.lookNone': 'Nothing failed in the last day, and every agent answers.',
   'home.nowRunning': 'Running',
@@ -295,7 +295,6 @@ export const app = {
   'secret.at': 'At',
 
   'sizes.title': 'Sizes',
-  'size.copy': 'Copy as Python',
   'size.available': 'available',
   'size.use': 'register(flow, size="{name}")',
 

@@ -4,7 +4,7 @@ const MOST = 5;
 /** Round places on an axis of so many seconds, from 0: at most five, and none so near the end that its words leave the axis. */
 export function ticksOf(seconds: number): number[] {
   const step = stepFor(seconds);
-  const count = Math.floor((seconds * 0.97) / step);
+  const count = Math.floor((seconds * 0.9) / step);
   return Array.from({ length: count + 1 }, (_, at) => Number((at * step).toPrecision(12)));
 }
 
