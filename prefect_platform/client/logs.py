@@ -13,6 +13,7 @@ from prefect_platform.client import faults, live
 from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.logs import LogChunk, LogHit, LogLevel, LogSource
+from prefect_platform.wire.samples import Samples
 
 MOST_HITS = 10_000
 """Of one search."""
@@ -38,6 +39,11 @@ class Logs:
     def workload_sources(self, workload_id: str) -> Sequence[LogSource]:
         """The sources of one workload, such as the start of a resource."""
         return self._transport.call("GET", f"/api/v1/workloads/{workload_id}/logs", tuple[LogSource, ...])
+
+    def samples(self, workload_id: str, *, points: int = 300) -> Samples:
+        """What a workload used of cores, memory and GPUs over its life, in at most so many points."""
+        path = f"/api/v1/workloads/{workload_id}/samples"
+        return self._transport.call("GET", path, Samples, params={"points": points})
 
     def read(
         self,

@@ -120,6 +120,7 @@ GET    /projects/{project}/notifications/{name}/messages  U
 POST   /projects/{project}/notifications/{name}/test      U
 POST   /workloads/{workload_id}/logs/{source}/seal  W
 GET    /workloads/{workload_id}/logs                UW
+GET    /workloads/{workload_id}/samples             U
 GET    /workloads/{workload_id}/logs/search         U
 GET    /workloads/{workload_id}/logs/first-error    U
 GET    /runs/{run_id}/logs/search                   U

@@ -12,7 +12,7 @@ from prefect_platform.errors import OffsetMismatch, TooLarge
 from prefect_platform.server.auth import allow, parts_of
 from prefect_platform.server.routes.event_stream import EventStream
 from prefect_platform.server.routes.log_headers import append_marks, append_offset, download_span
-from prefect_platform.server.services import log_search, logs, logs_live, logs_read
+from prefect_platform.server.services import log_search, logs, logs_live, logs_read, samples
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.logs import (
@@ -25,6 +25,7 @@ from prefect_platform.wire.logs import (
     LogSource,
     SealRequest,
 )
+from prefect_platform.wire.samples import MOST_POINTS, Samples
 from prefect_platform.wire.tokens import TokenKind
 
 router = APIRouter(tags=["logs"])
@@ -59,6 +60,17 @@ async def seal(
 @router.get("/workloads/{workload_id}/logs")
 async def sources_of_workload(parts: PartsHere, caller: Reader, workload_id: str) -> list[LogSource]:
     return await logs_read.sources_of_workload(parts, caller, workload_id)
+
+
+@router.get("/workloads/{workload_id}/samples")
+async def samples_of_workload(
+    parts: PartsHere,
+    caller: User,
+    workload_id: str,
+    points: Annotated[int, Query(ge=10, le=MOST_POINTS)] = 300,
+) -> Samples:
+    """What it used of cores, memory and GPUs over its life, in at most so many points."""
+    return await samples.of_workload(parts, caller, workload_id, points)
 
 
 @router.get("/runs/{run_id}/logs")

@@ -23,6 +23,7 @@ from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_activity import Standing
 from prefect_platform.server.services.parts import WORKLOADS, Parts
 from prefect_platform.server.stores.logs import Mark
+from prefect_platform.wire.launch import SAMPLES_SOURCE
 from prefect_platform.wire.logs import AppendAnswer, Gap, LogSource, SealRequest
 from prefect_platform.wire.runs import FINAL, Status, Target
 
@@ -157,6 +158,11 @@ async def source_infos(parts: Parts, workload_ids: Sequence[str]) -> list[LogSou
         for workload_id in workload_ids
         for info in gone.get(workload_id) or await _infos(parts, workload_id, gaps)
     ]
+
+
+async def readable(parts: Parts, workload_id: str) -> list[str]:
+    """Sources that people read: all but the samples, which are no words."""
+    return [one for one in await parts.logs.sources(workload_id) if one != SAMPLES_SOURCE]
 
 
 async def _infos(parts: Parts, workload_id: str, gaps: dict[tuple[str, str], list[Gap]]) -> list[LogSource]:

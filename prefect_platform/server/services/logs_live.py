@@ -15,7 +15,7 @@ from prefect_platform.server.services import log_cursor, run_workloads, runs, wa
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.log_cursor import Cursor, Place
 from prefect_platform.server.services.log_pulse import Pulse
-from prefect_platform.server.services.logs import check_kept, source_infos
+from prefect_platform.server.services.logs import check_kept, readable, source_infos
 from prefect_platform.server.services.logs_read import piece
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.log_places import checked
@@ -152,7 +152,7 @@ class _Follower:
                 self._done.add(workload_id)
 
     async def _places(self, workload_id: str) -> list[Place]:
-        sources = await self._parts.logs.sources(workload_id)
+        sources = await readable(self._parts, workload_id)
         return [(workload_id, source) for source in sources if self._only in (None, source)]
 
     async def _news(self, place: Place) -> AsyncIterator[Event]:

@@ -12,9 +12,10 @@ from datetime import datetime
 from prefect_platform.errors import NotFound, UsageError
 from prefect_platform.server.services import log_text, run_workloads, runs, workloads
 from prefect_platform.server.services.callers import Caller
-from prefect_platform.server.services.logs import check_kept, instant, source_infos
+from prefect_platform.server.services.logs import check_kept, instant, readable, source_infos
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.server.stores.logs import Stat
+from prefect_platform.wire.launch import SAMPLES_SOURCE
 from prefect_platform.wire.logs import LogChunk, LogSource
 
 PIECE_BYTES = 1 << 20
@@ -57,7 +58,7 @@ class Wanted:
 async def sources_of_workload(parts: Parts, caller: Caller, workload_id: str) -> list[LogSource]:
     async with parts.database.reader() as session:
         await workloads.own(session, caller, workload_id)
-    return await source_infos(parts, [workload_id])
+    return _of_words(await source_infos(parts, [workload_id]))
 
 
 async def sources_of_run(parts: Parts, caller: Caller, run_id: str) -> list[LogSource]:
@@ -65,7 +66,11 @@ async def sources_of_run(parts: Parts, caller: Caller, run_id: str) -> list[LogS
     async with parts.database.reader() as session:
         await runs.own(session, caller, run_id)
         ids = [row.id for row in await run_workloads.of_run(session, run_id)]
-    return await source_infos(parts, ids)
+    return _of_words(await source_infos(parts, ids))
+
+
+def _of_words(sources: list[LogSource]) -> list[LogSource]:
+    return [one for one in sources if one.source != SAMPLES_SOURCE]
 
 
 async def opened(parts: Parts, caller: Caller, workload_id: str, source: str) -> Stat:
@@ -81,7 +86,7 @@ async def opened(parts: Parts, caller: Caller, workload_id: str, source: str) ->
         await check_kept(parts, workload_id, source)
     stat = await parts.logs.stat(workload_id, source)
     if stat.size == 0 and stat.sha256 is None:
-        there = ", ".join(await parts.logs.sources(workload_id)) or "none yet"
+        there = ", ".join(await readable(parts, workload_id)) or "none yet"
         raise NotFound(f"Workload {workload_id} has no log source {source!r}. Its sources: {there}.")
     return stat
 

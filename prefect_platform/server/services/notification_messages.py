@@ -17,7 +17,7 @@ from prefect_platform.server.db.tables import (
     TransitionRow,
     WorkloadRow,
 )
-from prefect_platform.server.services import log_text, notification_text, prefect_access, workloads
+from prefect_platform.server.services import log_text, logs, notification_text, prefect_access, workloads
 from prefect_platform.server.services.notification_text import Masks, short
 from prefect_platform.server.services.notifications import MAX_SENTENCE, MAX_TITLE
 from prefect_platform.server.services.parts import Parts
@@ -57,7 +57,7 @@ async def ready(parts: Parts, row: NotificationRow) -> bool:
         workload = await session.get(WorkloadRow, workload_id)
     if workload is None or workload.removed_at is not None or workloads.noted(workload, workloads.COMPLETE):
         return True
-    stats = [await parts.logs.stat(workload_id, one) for one in await parts.logs.sources(workload_id)]
+    stats = [await parts.logs.stat(workload_id, one) for one in await logs.readable(parts, workload_id)]
     return bool(stats) and all(stat.sha256 is not None for stat in stats)
 
 
@@ -153,7 +153,7 @@ async def _log(parts: Parts, workload_id: str, masks: Masks) -> str:
 
 
 async def _source(parts: Parts, workload_id: str) -> str | None:
-    stats = {one: await parts.logs.stat(workload_id, one) for one in await parts.logs.sources(workload_id)}
+    stats = {one: await parts.logs.stat(workload_id, one) for one in await logs.readable(parts, workload_id)}
     written = {one: stat for one, stat in stats.items() if stat.size}
     first = next((one for one in _FIRST if one in written), None)
     return first or max(written, key=lambda one: written[one].last_ms or 0, default=None)
