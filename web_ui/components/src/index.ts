@@ -10,6 +10,8 @@ export { FINAL, toneOf, type Tone } from './ui/status';
 export { Lasted, setServerTime, Time, useNow } from './ui/time';
 export * as words from './ui/words';
 export { beforeUserCode, phasesOf, type Phase } from './timeline/phases';
+export { AreaChart } from './charts/AreaChart';
+export type { Point } from './charts/area';
 export { JsonTree } from './json/JsonTree';
 export { written, type Json } from './json/written';
 export { Timeline, type Lane } from './timeline/Timeline';

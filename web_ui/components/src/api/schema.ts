@@ -1988,6 +1988,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workloads/{workload_id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples Of Workload
+         * @description What it used of cores, memory and GPUs over its life, in at most so many points.
+         */
+        get: operations["samples_of_workload_api_v1_workloads__workload_id__samples_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workloads/{workload_id}/scheduler": {
         parameters: {
             query?: never;
@@ -4184,6 +4204,41 @@ export interface components {
          */
         RunSort: "newest" | "oldest" | "name" | "-name" | "shortest" | "longest";
         /**
+         * Sample
+         * @description The time from the point before to `at`.
+         */
+        Sample: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cores */
+            cores: number;
+            /** Gpu Memory Bytes */
+            gpu_memory_bytes: number | null;
+            /** Gpu Percent */
+            gpu_percent: number | null;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * Samples
+         * @description A workload's declared size, and what it used of it, oldest first.
+         */
+        Samples: {
+            /** Cores */
+            cores: number;
+            /** Gpus */
+            gpus: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Points */
+            points: components["schemas"]["Sample"][];
+            /** Workload Id */
+            workload_id: string;
+        };
+        /**
          * ScaleRequest
          * @description Want so many workers. It ends adapting.
          */
@@ -5155,6 +5210,8 @@ export type RunPackage = components['schemas']['RunPackage'];
 export type RunParameters = components['schemas']['RunParameters'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type RunSort = components['schemas']['RunSort'];
+export type Sample = components['schemas']['Sample'];
+export type Samples = components['schemas']['Samples'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
 export type ScheduledRun = components['schemas']['ScheduledRun'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
@@ -9210,6 +9267,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workload"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    samples_of_workload_api_v1_workloads__workload_id__samples_get: {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path: {
+                workload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
                 };
             };
             401: components["responses"]["Problem401"];
