@@ -68,7 +68,7 @@ docs: setup ## regenerate what docs/reference says of settings, commands, routes
 bench-register bench-start bench-logs bench-kill bench-promises bench-resources bench-dask bench-ui: setup web ## our figures beside stock Prefect's, as a table and build/bench/NAME.json
 	@$(PY) -m tests.benchmarks.$(subst bench-,,$@)
 
-screenshots: setup web ## every page in light, dark and narrow, into build/screenshots
+screenshots: setup web ## every page in light, dark, narrow and wide, into build/screenshots
 	@bash tests/prerequisites.sh
 	@$(PY) -m tests.ui.screenshots
 

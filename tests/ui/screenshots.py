@@ -1,4 +1,4 @@
-"""`make screenshots`: every page with real runs behind it, in light, dark and narrow, into
+"""`make screenshots`: every page with real runs behind it, in light, dark, narrow and wide, into
 build/screenshots."""
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ OUT = ROOT / "build" / "screenshots"
 
 IN_DOCS = {"home": "home-light", "run": "run-running-light"}
 """Pictures that README and docs show."""
-LOOKS = {"light": (False, 1440), "dark": (True, 1440), "narrow": (False, 390)}
+LOOKS = {
+    "light": (False, 1440, 900),
+    "dark": (True, 1440, 900),
+    "narrow": (False, 360, 740),
+    "wide": (False, 3840, 2160),
+}
+"""Whether dark, width and height of the window."""
 
 
 @dataclass
@@ -66,11 +72,15 @@ def pages(client: PlatformClient, seeded: Seeded) -> Iterator[tuple[str, str]]:
     for name in ("resources", "jupyter", "agents", "clusters", "secrets", "sizes", "usage", "tokens"):
         yield name, f"/{name}"
     yield "agent", "/resources/prefect-agent/local"
+    yield "agent-edit", "/resources/prefect-agent/local/edit"
+    for kind in ("jupyter-server", "prefect-agent", "dask-cluster"):
+        yield f"{kind}-new", f"/resources/new/{kind}"
+    yield "not-found", "/nothing/here"
 
 
 def shoot(browser: Browser, client: PlatformClient, seeded: Seeded) -> None:
-    for look, (dark, width) in LOOKS.items():
-        one = visitor(browser, client.url, dark=dark, width=width)
+    for look, (dark, width, height) in LOOKS.items():
+        one = visitor(browser, client.url, dark=dark, width=width, height=height)
         sign_in(one, client)
         for name, path in pages(client, seeded):
             one.go(f"/p/default{path}")

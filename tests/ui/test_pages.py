@@ -90,6 +90,58 @@ def test_no_page_is_wider_than_a_phone(place: Place, visit: Visit) -> None:
     assert {name: width for name, width in wide.items() if width > 360} == {}
 
 
+CONTROLS = "button:not(.no), select, input, summary, [role=tab], a.pp-button, nav a"
+"""What a finger is put on. Not the number of a line in a log: it is as high as its line."""
+
+
+def test_fingers_have_room_on_a_phone(place: Place, visit: Visit) -> None:
+    one = signed_in(visit, place, width=360, height=740)
+    small = {}
+    for name in PAGES:
+        shown(one, place, name)
+        small[name] = one.page.evaluate(
+            """(controls) => [...document.querySelectorAll(controls)]
+                .map((one) => [one, (one.closest('label') ?? one).getBoundingClientRect()])
+                .filter(([, box]) => box.width > 0 && box.height > 0 && box.height < 31.5)
+                .map(([one, box]) => `${one.outerHTML.slice(0, 80)}: ${box.height} px`)""",
+            CONTROLS,
+        )
+    assert {name: controls for name, controls in small.items() if controls} == {}
+
+
+def test_a_wide_screen_is_used_in_its_middle(place: Place, visit: Visit) -> None:
+    one = signed_in(visit, place, width=3840, height=2160)
+    for name in PAGES:
+        shown(one, place, name)
+        left, right = one.page.evaluate(
+            """() => {
+                const page = document.querySelector('main').getBoundingClientRect();
+                const boxes = [...document.querySelectorAll('main > *')]
+                    .map((one) => one.getBoundingClientRect())
+                    .filter((box) => box.width > 1);
+                return [
+                    Math.min(...boxes.map((box) => box.left)) - page.left,
+                    page.right - Math.max(...boxes.map((box) => box.right)),
+                ];
+            }"""
+        )
+        assert abs(left - right) < 2, name
+        assert left < 3840 / 4, name
+
+
+def test_the_menu_of_a_phone_closes_beside_it(place: Place, visit: Visit) -> None:
+    one = signed_in(visit, place, width=360, height=740)
+    pages = one.page.get_by_role("navigation", name="Pages")
+    expect(pages).to_be_hidden()
+    one.page.get_by_role("button", name="Menu", exact=True).click()
+    expect(pages).to_be_visible()
+    one.page.get_by_role("button", name="Close the menu").click(position={"x": 350, "y": 400})
+    expect(pages).to_be_hidden()
+    one.page.get_by_role("button", name="Menu", exact=True).click()
+    one.page.keyboard.press("Escape")
+    expect(pages).to_be_hidden()
+
+
 def test_pages_are_found_by_keyboard_alone(place: Place, visit: Visit) -> None:
     one = signed_in(visit, place)
     one.page.keyboard.press("Control+k")

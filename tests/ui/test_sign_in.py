@@ -35,6 +35,15 @@ def test_a_link_that_was_used_says_so_and_what_to_do(server: LiveServer, visit: 
     assert "ticket" not in another.page.url
 
 
+def test_a_link_works_where_the_sign_in_page_is_open_already(server: LiveServer, visit: Visit) -> None:
+    one = visit(server.url)
+    one.go("/sign-in")
+    expect(one.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    with connect(url=server.url, token=server.token) as client:
+        sign_in(one, client)  # only what stands after the # of the address changes: nothing is loaded
+    expect(one.page.get_by_role("heading", name="Home", level=1)).to_be_attached()
+
+
 def test_a_token_that_is_revoked_ends_the_session_where_it_is(server: LiveServer, visit: Visit) -> None:
     one = visit(server.url)
     with connect(url=server.url, token=server.token) as client:

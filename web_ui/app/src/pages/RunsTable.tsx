@@ -14,7 +14,7 @@ interface Props {
   loading: boolean;
 }
 
-const ROW = 58;
+const ROW = 38;
 const AHEAD = 10;
 
 /** The rows near what is seen, of as many runs as there are. */
@@ -27,6 +27,9 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
     estimateSize: () => ROW,
     overscan: AHEAD,
   });
+  // Columns that would say nothing in any row leave their room to the others.
+  const priced = runs.some((run) => run.price != null);
+  const caused = runs.some((run) => causeOf(run));
   const items = rows.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -63,9 +66,9 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             <th className="r">{t('run.version')}</th>
             <th>{t('run.size')}</th>
             <th className="r">{t('run.peak')}</th>
-            <th className="r">{t('run.cost')}</th>
+            {priced && <th className="r">{t('run.cost')}</th>}
             <th>{t('run.by')}</th>
-            <th>{t('run.cause')}</th>
+            {caused && <th>{t('run.cause')}</th>}
           </tr>
         </thead>
         <tbody>
@@ -80,13 +83,15 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             return (
               <tr key={run.id} data-index={item.index} ref={rows.measureElement}>
                 <td>
-                  <input
-                    type="checkbox"
-                    aria-label={t('runs.select', { name: run.name })}
-                    checked={chosen.has(run.id)}
-                    disabled={FINAL.has(run.status ?? '')}
-                    onChange={() => toggle(run.id)}
-                  />
+                  <label className="pick">
+                    <input
+                      type="checkbox"
+                      aria-label={t('runs.select', { name: run.name })}
+                      checked={chosen.has(run.id)}
+                      disabled={FINAL.has(run.status ?? '')}
+                      onChange={() => toggle(run.id)}
+                    />
+                  </label>
                 </td>
                 <td>
                   <RunBadge run={run} />
@@ -109,13 +114,13 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
                 <td className="r num">{run.version_number}</td>
                 <td className="small">{sizeOf(run)}</td>
                 <td className="r num small">{words.bytes(run.peak_memory_bytes)}</td>
-                <td className="r num small">{words.money(run.price)}</td>
+                {priced && <td className="r num small">{words.money(run.price)}</td>}
                 <td className="small">{run.started_by ?? '–'}</td>
-                <td className="text">
-                  <div className="reason">
-                    {FINAL.has(run.status ?? '') || run.status === 'queued' ? run.reason : ''}
-                  </div>
-                </td>
+                {caused && (
+                  <td className="text">
+                    <div className="reason">{causeOf(run)}</div>
+                  </td>
+                )}
               </tr>
             );
           })}
@@ -135,6 +140,10 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
       )}
     </div>
   );
+}
+
+function causeOf(run: wire.Run): string {
+  return FINAL.has(run.status ?? '') || run.status === 'queued' ? (run.reason ?? '') : '';
 }
 
 /** Its own size, and the Dask workers that it had. */

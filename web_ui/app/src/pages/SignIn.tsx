@@ -1,22 +1,26 @@
 import { Button, Problem, useText } from '@prefect-platform/components';
 import { useEffect, useRef, useState, type FormEvent } from 'react';
-import { useNavigate, useSearchParams } from 'react-router';
+import { useLocation, useNavigate, useSearchParams } from 'react-router';
 import { signIn } from '../session';
+import { Mark } from '../shell/Mark';
 
 /** A ticket from a link signs in by itself; without one a token does. */
 export function SignIn() {
   const t = useText();
   const navigate = useNavigate();
   const [query] = useSearchParams();
+  // The router's, so that a link that is pasted while this page is open, which loads nothing, is seen too.
+  const { hash } = useLocation();
   const [token, setToken] = useState('');
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const begun = useRef(false);
+  const begun = useRef('');
   const next = safeNext(query.get('next'));
   useEffect(() => {
-    const ticket = new URLSearchParams(location.hash.slice(1)).get('ticket');
-    if (ticket === null || begun.current) return;
-    begun.current = true;
+    const ticket = new URLSearchParams(hash.slice(1)).get('ticket');
+    if (ticket === null || begun.current === ticket) return;
+    begun.current = ticket;
+    setError(null);
     setBusy(true);
     // A link in the history must not be opened again: it would only say that it was used.
     history.replaceState(history.state, '', location.pathname + location.search);
@@ -24,7 +28,7 @@ export function SignIn() {
       .then(() => navigate(next, { replace: true }))
       .catch((failed: unknown) => setError(failed))
       .finally(() => setBusy(false));
-  }, [navigate, next]);
+  }, [hash, navigate, next]);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -42,6 +46,7 @@ export function SignIn() {
     <main className="sign-in">
       <form className="pp-card" onSubmit={(event) => void submit(event)}>
         <header>
+          <Mark />
           <h1>{t('signIn')}</h1>
         </header>
         <div className="body stack">

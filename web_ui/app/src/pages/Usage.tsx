@@ -18,6 +18,10 @@ export function Usage() {
   const byDay = useUsage({ since, by: ['day'], timezone });
   const byFlow = useUsage({ since, by: ['flow'], timezone });
   if (byDay.isError) return <Problem error={byDay.error} again={() => void byDay.refetch()} />;
+  const said = (total: wire.UsageAmounts) =>
+    total.price === null
+      ? t('usage.inCoreHours', { hours: words.hours(total.core_hours) })
+      : words.money(total.price);
   const csv = new URL(
     `api/v1/projects/${encodeURIComponent(project)}/usage?${new URLSearchParams({ since, timezone, format: 'csv' })}&by=day&by=flow`,
     document.baseURI,
@@ -41,7 +45,10 @@ export function Usage() {
           ))}
         </div>
       </PageHead>
-      <Card title={t('usage.byDay')}>
+      <Card
+        title={t('usage.byDay')}
+        beside={byDay.data?.rows.length ? `${t('usage.total')}: ${said(byDay.data.total)}` : undefined}
+      >
         {byDay.isPending ? <Skeleton /> : <Days rows={byDay.data.rows} days={days} since={since} />}
       </Card>
       <Card title={t('usage.byFlow')}>
@@ -72,7 +79,7 @@ function Days({ rows, days, since }: { rows: wire.UsageRow[]; days: number; sinc
   });
   const most = Math.max(...shown.map((one) => one.amount), 1e-9);
   const said = (amount: number) =>
-    priced ? words.money(amount) : `${amount.toFixed(2)} ${t('usage.coreHours')}`;
+    priced ? words.money(amount) : t('usage.inCoreHours', { hours: words.hours(amount) });
   return (
     <div className="body">
       <div className="days" style={{ height: HEIGHT }}>
@@ -87,13 +94,9 @@ function Days({ rows, days, since }: { rows: wire.UsageRow[]; days: number; sinc
         ))}
       </div>
       <div className="row faint small">
-        <span>{shown[0]?.name}</span>
+        <time dateTime={shown[0]?.name}>{words.day(since)}</time>
         <span className="grow" />
-        <span>
-          {t('usage.total')}: {said(shown.reduce((sum, one) => sum + one.amount, 0))}
-        </span>
-        <span className="grow" />
-        <span>{shown.at(-1)?.name}</span>
+        <time dateTime={shown.at(-1)?.name}>{words.day(new Date())}</time>
       </div>
     </div>
   );
@@ -104,10 +107,10 @@ function Flows({ usage }: { usage: wire.Usage }) {
   if (usage.rows.length === 0) return <Empty>{t('usage.none')}</Empty>;
   const cells = (row: wire.UsageAmounts) => (
     <>
-      <td className="r num">{row.hours.toFixed(2)}</td>
-      <td className="r num">{row.core_hours.toFixed(2)}</td>
-      <td className="r num">{row.memory_gib_hours.toFixed(2)}</td>
-      <td className="r num">{row.gpu_hours.toFixed(2)}</td>
+      <td className="r num">{words.hours(row.hours)}</td>
+      <td className="r num">{words.hours(row.core_hours)}</td>
+      <td className="r num">{words.hours(row.memory_gib_hours)}</td>
+      <td className="r num">{words.hours(row.gpu_hours)}</td>
       <td className="r num">{words.money(row.price)}</td>
     </>
   );
@@ -132,7 +135,7 @@ function Flows({ usage }: { usage: wire.Usage }) {
               {cells(row)}
             </tr>
           ))}
-          <tr>
+          <tr className="total">
             <td>
               <b>{t('usage.total')}</b>
             </td>

@@ -15,12 +15,20 @@ export function StatusBadge({ status }: { status: string }) {
 
 export function RunLink({ run }: { run: wire.Run }) {
   const project = useProject();
-  return <Link to={`/p/${project}/runs/${run.id}`}>{run.name}</Link>;
+  return (
+    <Link className="name" to={`/p/${project}/runs/${run.id}`} title={run.name}>
+      {run.name}
+    </Link>
+  );
 }
 
 export function FlowLink({ id, name }: { id: string; name: string }) {
   const project = useProject();
-  return <Link to={`/p/${project}/flows/${id}`}>{name}</Link>;
+  return (
+    <Link className="name" to={`/p/${project}/flows/${id}`} title={name}>
+      {name}
+    </Link>
+  );
 }
 
 /** Begin and length of a run, going on while it is open. */
@@ -45,8 +53,7 @@ export function PageHead({
     <div className="head">
       <h1>{title}</h1>
       {beside !== undefined && <span className="soft">{beside}</span>}
-      <span className="grow" />
-      {children}
+      {children !== undefined && <div className="actions">{children}</div>}
     </div>
   );
 }

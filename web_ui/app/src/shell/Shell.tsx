@@ -6,6 +6,7 @@ import { queryClient } from '../queries/client';
 import { useAgents, useClusters, useProjects, useResources, useRuns } from '../queries/hooks';
 import { signOut, whenSignedOut } from '../session';
 import { chooseTheme, useTheme, type Theme } from '../theme';
+import { Mark } from './Mark';
 import { Palette } from './Palette';
 import { rememberProject, useProject } from './project';
 
@@ -34,6 +35,7 @@ export function Shell() {
         event.preventDefault();
         setPalette(true);
       }
+      if (event.key === 'Escape') setMenu(false);
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
@@ -44,6 +46,7 @@ export function Shell() {
         {t('skip')}
       </a>
       <Navigation open={menu} session={session} />
+      {menu && <button className="scrim" aria-label={t('menu.close')} onClick={() => setMenu(false)} />}
       <div className="content">
         <header className="top">
           <button
@@ -119,23 +122,6 @@ function Item(props: { to: string; end?: boolean; text: Text; count?: number; bu
       <span>{t(props.text)}</span>
       {props.count ? <span className={props.busy ? 'n busy' : 'n'}>{props.count}</span> : null}
     </NavLink>
-  );
-}
-
-function Mark() {
-  return (
-    <svg
-      width="20"
-      height="20"
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      strokeWidth="2"
-      aria-hidden="true"
-    >
-      <rect x="2" y="3" width="16" height="5" rx="1.5" />
-      <path d="M5 12.5h6M5 16.5h10" strokeLinecap="round" />
-    </svg>
   );
 }
 

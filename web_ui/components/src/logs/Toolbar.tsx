@@ -30,11 +30,19 @@ interface Props {
 }
 
 export function Toolbar(props: Props) {
-  const t = useText();
   return (
     <div className="bar">
       <Sources {...props} />
-      <span className="grow" />
+      <Tools {...props} />
+    </div>
+  );
+}
+
+/** They go below the sources together where there is no room beside them. */
+function Tools(props: Props) {
+  const t = useText();
+  return (
+    <div className="tools">
       <Finder {...props} />
       <select
         aria-label={t('logs.level')}

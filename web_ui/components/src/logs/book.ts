@@ -7,6 +7,9 @@ import { SourceLog } from './source';
 /** Whose log it is. */
 export type Scope = { run: string } | { workload: string };
 
+/** What a workload uses, as numbers for charts (`launcher/samples.py`): no words, so it is not shown as a log. */
+const isNumbers = (one: { source: string }): boolean => one.source === 'samples';
+
 /** All sources of a run or a workload, and the stream that makes them grow. */
 export class LogBook {
   sources: SourceLog[] = [];
@@ -49,7 +52,7 @@ export class LogBook {
 
   private async read(): Promise<void> {
     const infos = (await (await send(this.transport, `${this.root}/logs`, this.init)).json()) as LogSource[];
-    for (const info of infos) this.add(info);
+    for (const info of infos) if (!isNumbers(info)) this.add(info);
     this.loaded = true;
     this.tell();
   }
@@ -106,12 +109,14 @@ export class LogBook {
   private take(name: string, data: string): void {
     if (name === 'log') {
       const chunk = JSON.parse(data) as LogChunk;
+      if (isNumbers(chunk)) return;
       const known = this.sources.find((one) => one.key === `${chunk.workload_id}/${chunk.source}`);
       (known ?? this.add(emptySource(chunk))).feed(chunk);
       if (!known) this.tell();
     }
     if (name === 'sealed') {
       const info = JSON.parse(data) as LogSource;
+      if (isNumbers(info)) return;
       const source = this.add(info);
       Object.assign(source.info, info);
       source.seal();

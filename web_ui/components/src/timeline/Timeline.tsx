@@ -1,6 +1,7 @@
 import { useText, type Text } from '../host/i18n';
 import { duration } from '../ui/words';
 import type { Phase, PhaseName } from './phases';
+import { briefly, ticksOf } from './ticks';
 
 export interface Lane {
   name: string;
@@ -18,7 +19,6 @@ const NAMES: Record<PhaseName, Text> = {
   running: 'phase.running',
   drain: 'phase.drain',
 };
-const TICKS = 4;
 
 /** Every process of a run as a lane over one axis. */
 export function Timeline({ lanes }: { lanes: Lane[] }) {
@@ -47,8 +47,10 @@ export function Timeline({ lanes }: { lanes: Lane[] }) {
       <div className="axis" aria-hidden="true">
         <span />
         <div>
-          {Array.from({ length: TICKS + 1 }, (_, at) => (
-            <span key={at}>{at === 0 ? '0' : `+${duration(((to - from) * at) / TICKS / 1000)}`}</span>
+          {ticksOf((to - from) / 1000).map((at) => (
+            <span key={at} style={{ left: `${(at * 100_000) / (to - from)}%` }}>
+              {at === 0 ? '0' : `+${briefly(at)}`}
+            </span>
           ))}
         </div>
         <span />

@@ -35,6 +35,17 @@ export function money(amount: number | null | undefined): string {
   return `$${amount.toFixed(digits)}`;
 }
 
+/** Hours of use: `0.02`, `< 0.01` rather than a nothing that is something, `1,204.50`. */
+export function hours(amount: number): string {
+  if (amount > 0 && amount < 0.01) return '< 0.01';
+  return amount.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+}
+
+/** `30 Oct`: a day of a chart, in the reader's zone. */
+export function day(at: string | Date): string {
+  return new Date(at).toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
+}
+
 export function count(value: number): string {
   return value.toLocaleString('en');
 }

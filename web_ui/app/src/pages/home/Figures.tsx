@@ -45,7 +45,7 @@ function Week() {
   const value = total ? (total.price === null ? '–' : words.money(total.price)) : '…';
   return (
     <Figure title={t('home.week')} value={value} to="usage">
-      {total ? t('home.weekHours', { hours: total.core_hours.toFixed(1) }) : ' '}
+      {total ? t('home.weekHours', { hours: words.hours(total.core_hours) }) : ' '}
       {total?.price === null ? `, ${t('home.unpriced')}` : ''}
     </Figure>
   );

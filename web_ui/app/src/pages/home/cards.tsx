@@ -23,7 +23,7 @@ export function Look({ runs }: { runs: wire.Run[] }) {
     );
   return (
     <Card title={t('home.look')}>
-      <table>
+      <table className="lines look">
         <tbody>
           {agents.map((agent) => (
             <tr key={agent.id}>
@@ -37,11 +37,14 @@ export function Look({ runs }: { runs: wire.Run[] }) {
               <td className="r">
                 <Since at={agent.last_seen_at} />
               </td>
+              <td className="r">
+                <Link to={`/p/${project}/resources/prefect-agent/${agent.name}`}>{t('home.why')}</Link>
+              </td>
             </tr>
           ))}
           {[...failed, ...late].map((run) => (
             <tr key={run.id}>
-              <td style={{ width: 120 }}>
+              <td>
                 <RunBadge run={run} />
               </td>
               <td>
@@ -115,7 +118,7 @@ export function FlowsCard({ runs, flows }: { runs: wire.Run[]; flows: wire.Flow[
   if (flows.length === 0) return null;
   return (
     <Card title={t('home.flows')} beside={t('home.flowsLast')}>
-      <table>
+      <table className="lines">
         <tbody>
           {flows.slice(0, MOST_SHOWN).map((flow) => {
             const own = runs.filter((run) => run.flow_id === flow.id);
@@ -127,7 +130,7 @@ export function FlowsCard({ runs, flows }: { runs: wire.Run[]; flows: wire.Flow[
                 <td className="r">
                   <Dots runs={own} />
                 </td>
-                <td className="r" style={{ width: 110 }}>
+                <td className="r">
                   <Since at={own[0]?.created_at} />
                 </td>
               </tr>
@@ -149,7 +152,7 @@ export function AgentsCard() {
       {agents.length === 0 ? (
         <Empty>{t('agents.none')}</Empty>
       ) : (
-        <table>
+        <table className="lines">
           <tbody>
             {agents.map((agent) => {
               const health = healthOf(agent, now);

@@ -137,7 +137,11 @@ function Spec({ resource }: { resource: wire.Resource }) {
   const text = JSON.stringify(resource.spec, null, 2);
   return (
     <Card title={t('resource.spec')} actions={<Copy text={text} />}>
-      <pre className="pp-code">{text}</pre>
+      {text === '{}' ? (
+        <p className="body soft">{t('resource.specNone')}</p>
+      ) : (
+        <pre className="pp-code">{text}</pre>
+      )}
     </Card>
   );
 }

@@ -22,7 +22,7 @@ export function Promises({ promises }: { promises: wire.Promise[] | null }) {
               >
                 {one.kept ? '✓' : '✕'}
               </span>
-              <b>{one.name}</b>
+              <b>{one.name === 'gpu' ? 'GPU' : one.name}</b>
               <div className={one.kept ? 'soft' : ''}>
                 {one.summary}
                 {(one.differences ?? []).length > 0 && (
