@@ -1,4 +1,4 @@
-/** Texts of making a resource from a recipe. */
+/** Texts of making a resource from a recipe, and of leaving a form. */
 export const recipe = {
   'recipe.title': 'New from recipe',
   'recipe.card': 'Recipe',
@@ -29,4 +29,9 @@ export const recipe = {
   'recipe.date': 'A date is not taken: put it into quotes.',
   'recipe.number': 'Such a number is not taken.',
   'recipe.twice': '{key} is there twice.',
+
+  'leave.title': 'Leave without saving?',
+  'leave.words': 'What you wrote here is lost then.',
+  'leave.leave': 'Leave',
+  'leave.stay': 'Stay',
 } as const;

@@ -1,5 +1,5 @@
 import { ListCard, Table, useText, type wire } from '@prefect-platform/components';
-import { useSearchParams } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { useResources } from '../../queries/hooks';
 import { PageHead, Since, StatusBadge } from '../parts';
 import { Moves } from './moves';
@@ -38,6 +38,9 @@ export function Resources() {
   return (
     <>
       <PageHead title={t('resources.title')}>
+        <Link className="pp-button" to="new-from-recipe">
+          {t('recipe.title')}
+        </Link>
         <NewLink kind="jupyter-server" text="jupyter.new" />
         <NewLink kind="prefect-agent" text="agents.new" />
       </PageHead>
