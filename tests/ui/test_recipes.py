@@ -39,7 +39,7 @@ def test_a_recipe_is_put_right_at_its_line_and_made_in_the_form(server: LiveServ
     one = opened(visit, server)
     write(one.page, RECIPE)
     wrong = one.page.get_by_role("region", name="What is wrong with it")
-    expect(wrong).to_contain_text("spec.sizs There is no such field.")
+    expect(wrong).to_contain_text("There is no such field.spec.sizs")
     assert violations(one.page) == []
     wrong.get_by_role("button", name="line 4").click()
     chosen = "t => t.value.slice(t.selectionStart, t.selectionEnd)"

@@ -9,6 +9,7 @@ export { ResourceForm, type ResourceFormProps } from './ResourceForm';
 export { ParametersForm, type ParametersFormProps } from './ParametersForm';
 export { DaskPart, DaskSum } from './widgets/DaskPart';
 export { GpuPicker } from './widgets/GpuPicker';
+export { NumberedText, type Lines } from './widgets/NumberedText';
 export { Schedule } from './widgets/Schedule';
 export { SecretsPicker } from './widgets/SecretsPicker';
 export { SizeCards } from './widgets/SizeCards';

@@ -153,7 +153,7 @@ export const app = {
   'schedule.every': 'every {time}',
   'deployment.pause': 'Pause deployment',
   'deployment.resume': 'Resume deployment',
-  'deployment.rests': 'The deployment is paused: none of its schedules makes runs.',
+  'deployment.rests': 'The deployment is paused.',
   'deployment.resumed': 'The deployment goes on.',
   'flow.runNow': 'Run now',
   'flow.started': 'Run {name} was created.',

@@ -6,7 +6,7 @@ export const recipe = {
   'recipe.choose': 'Choose a file',
   'recipe.example': 'Begin with an example',
   'recipe.hint':
-    'The documents that `prefect-platform resource apply` takes, `resource export` writes, and every form shows beside it. Paste one, or drop a file.',
+    'A document such as stands beside every form as YAML, and as prefect-platform resource export writes. Paste it, or drop a file.',
   'recipe.found': 'What it says',
   'recipe.wrong': 'What is wrong with it',
   'recipe.line': 'line {line}',
@@ -27,6 +27,7 @@ export const recipe = {
   'recipe.alias': 'Aliases are not taken: write it out.',
   'recipe.tag': '{tag} is not taken: plain data alone.',
   'recipe.date': 'A date is not taken: put it into quotes.',
+  'recipe.string': 'A text: put it into quotes.',
   'recipe.number': 'Such a number is not taken.',
   'recipe.twice': '{key} is there twice.',
 

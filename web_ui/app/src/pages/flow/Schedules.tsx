@@ -31,12 +31,16 @@ export function Schedules({ flow }: { flow: wire.Flow }) {
 function Deployment({ flow, deployment }: { flow: wire.Flow; deployment: wire.DeploymentSchedules }) {
   const t = useText();
   const { paused, schedules, deployment_name: name } = deployment;
+  const turn = <Switch flow={flow} deployment={deployment} />;
   return (
-    <Card
-      title={t('flow.schedules')}
-      beside={name}
-      actions={(paused || schedules.length > 0) && <Switch flow={flow} deployment={deployment} />}
-    >
+    <Card title={t('flow.schedules')} beside={name} actions={!paused && schedules.length > 0 && turn}>
+      {paused && (
+        <div className="body row">
+          <Badge tone="warn">{t('schedule.paused')}</Badge>
+          <span className="grow" />
+          {turn}
+        </div>
+      )}
       {schedules.length === 0 ? (
         <Empty>{t('schedule.none')}</Empty>
       ) : (
@@ -64,12 +68,9 @@ function Switch({ flow, deployment }: { flow: wire.Flow; deployment: wire.Deploy
       : data(api.POST('/api/v1/flows/{flow_id}/deployments/{deployment}/pause', { params })),
   );
   return (
-    <span className="row">
-      {paused && <Badge tone="warn">{t('schedule.paused')}</Badge>}
-      <Button small disabled={turn.isPending} onClick={() => turn.mutate(paused)}>
-        {t(paused ? 'deployment.resume' : 'deployment.pause')}
-      </Button>
-    </span>
+    <Button small disabled={turn.isPending} onClick={() => turn.mutate(paused)}>
+      {t(paused ? 'deployment.resume' : 'deployment.pause')}
+    </Button>
   );
 }
 

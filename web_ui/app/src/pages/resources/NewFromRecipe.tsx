@@ -5,6 +5,7 @@ import {
   fieldValue,
   readRecipes,
   useRecipeSchema,
+  type Lines,
   type Reading,
   type Recipe,
 } from '@prefect-platform/components/form';
@@ -14,7 +15,7 @@ import { useResources } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { PageHead } from '../parts';
 import type { RecipeState } from './recipe';
-import { RecipeText, type Lines } from './RecipeText';
+import { RecipeText } from './RecipeText';
 
 const EXAMPLE = `kind: jupyter-server
 name: analysis
@@ -105,7 +106,8 @@ function Faults({ reading, onLine }: Omit<FoundProps, 'text' | 'reading'> & { re
               {t('recipe.line', { line: one.line })}
             </button>
             <span>
-              {one.field && <code>{one.field}</code>} {one.message}
+              {one.message}
+              {one.field && <code>{one.field}</code>}
             </span>
           </li>
         ))}

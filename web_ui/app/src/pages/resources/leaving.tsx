@@ -28,11 +28,11 @@ export function useLeaving() {
       onClose={stay}
       footer={
         <>
-          <Button look="danger" onClick={() => blocker.proceed?.()}>
-            {t('leave.leave')}
-          </Button>
           <Button look="primary" onClick={stay}>
             {t('leave.stay')}
+          </Button>
+          <Button look="danger" onClick={() => blocker.proceed?.()}>
+            {t('leave.leave')}
           </Button>
         </>
       }

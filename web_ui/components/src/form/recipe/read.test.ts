@@ -66,7 +66,14 @@ describe('what is wrong is told at its line', () => {
     ['a name', RECIPE.replace('mine', 'Not Mine'), ['3:1 name: Lowercase letters, digits and dashes between them, at most 63.']], // prettier-ignore
     ['nothing but a spec', 'spec: {}\n', ['1:1 kind: It is needed.', '1:1 name: It is needed.']],
     ['a date', RECIPE.replace('"1"', '2026-01-01'), ['6:18 : A date is not taken: put it into quotes.']],
-    ['a number for a text', RECIPE.replace('"1"', '1'), ['6:15 spec.variables.A: A text.']],
+    [
+      'a number for a text',
+      RECIPE.replace('"1"', '1'),
+      ['6:15 spec.variables.A: A text: put it into quotes.'],
+    ],
+    ['a size and an amount', RECIPE.replace('size: small', 'size: small\n  cores: 2'), ['5:3 spec.size: A size, or cores and memory: not both.']], // prettier-ignore
+    ['odd names', RECIPE.replace('{A: "1"}', '{"%zz": 1, "a/b~1": 2}'), ['6:15 spec.variables.%zz: Letters, digits and underscores, no digit first.', '6:25 spec.variables.a/b~1: Letters, digits and underscores, no digit first.']], // prettier-ignore
+    ['a list for a text', RECIPE.replace('"1"', '[]'), ['6:15 spec.variables.A: A text.']],
     ['a key twice', RECIPE.replace('spec:', 'name: b\nspec:'), ['4:1 : name is there twice.']],
     ['an alias', 'kind: &a x\nname: *a\n', ['2:7 : Aliases are not taken: write it out.']],
     ['a tag', 'kind: !!python/object:os.system x\n', ['1:33 : !!python/object:os.system is not taken: plain data alone.']], // prettier-ignore

@@ -1,7 +1,8 @@
 import type { ParsedNode } from 'yaml';
 import type { Translate } from '../../host/i18n';
+import { checks } from '../checks';
 import type { Schemas, Spec } from '../model';
-import type { Schema } from '../schema';
+import { normal, type Schema } from '../schema';
 import { faults } from '../validator';
 import { offsetOf, parsed, type Parsed } from './document';
 
@@ -88,8 +89,26 @@ function wrongWith(value: unknown, schema: Schema, t: Translate): { path: string
     return [{ path: [], message: t('recipe.none') }];
   if ((value as { kind?: unknown }).kind === 'dask-cluster')
     return [{ path: ['kind'], message: t('form.code.no-recipe') }];
-  return faults(schema, value, t);
+  const text = t('form.error.string');
+  const found = faults(schema, value, t);
+  if (found.length === 0) return beyondSchema(value as Recipe, t);
+  return found.map(({ path, message }) => ({
+    path,
+    message: message === text && isPlain(valueAt(value, path)) ? t('recipe.string') : message,
+  }));
 }
+
+const beyondSchema = ({ kind, spec }: Recipe, t: Translate) =>
+  checks(kind, normal(spec ?? {}), t).map(({ path, problem }) => ({
+    path: ['spec', ...path],
+    message: problem,
+  }));
+
+/** YAML takes `2026` and `yes` for something else than the text that they were meant to be. */
+const isPlain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean';
+
+const valueAt = (value: unknown, path: readonly string[]) =>
+  path.reduce<unknown>((one, step) => (one as Record<string, unknown> | undefined)?.[step], value);
 
 /** Whether this is a recipe, such as a page before left it. What it says is checked by the form. */
 export function isRecipe(value: unknown): value is Recipe {
