@@ -74,7 +74,7 @@ def test_a_recipe_of_what_is_there_shows_what_changes(
     one.page.get_by_role("button", name="Continue in the form").click()
     expect(one.page.get_by_role("region", name="What changes")).to_contain_text("before → after")
     one.page.get_by_role("button", name="Save").click()
-    expect(one.page.get_by_role("heading", name="there", level=1)).to_be_visible()
+    one.page.wait_for_url("**/resources/jupyter-server/there")
     with connect(url=server.url, token=server.token) as client:
         assert client.resources.get("default", JUPYTER, "there").spec["description"] == "after"
 
