@@ -36,7 +36,7 @@ $(NPM_READY): package.json package-lock.json .npmrc $(wildcard web_ui/*/package.
 $(WEB): $(NPM_READY) $(shell find web_ui -type f -not -name '*.test.*')
 	@npm run --silent build
 
-web-api: setup $(NPM_READY) ## the types of the API for the web UI, from the server's own description
+web-api: setup $(NPM_READY) | build ## the types of the API for the web UI, from the server's own description
 	@$(PY) -m tests.packaging.openapi > build/openapi.json
 	@npm run --silent api
 

@@ -82,7 +82,7 @@ def differences(wanted: Mapping[str, Distribution], found: Mapping[str, Distribu
     """Each package that is not as it was wanted, by name."""
     names = sorted(wanted.keys() | found.keys())
     return [
-        Difference(name, _told(wanted.get(name)), _told(found.get(name)))
+        Difference(name, *(told(one[name]) if name in one else None for one in (wanted, found)))
         for name in names
         if _mark(wanted.get(name)) != _mark(found.get(name))
     ]
@@ -99,9 +99,8 @@ def without_credentials(url: str) -> str:
         return ""
 
 
-def _told(one: Distribution | None) -> str | None:
-    if one is None:
-        return None
+def told(one: Distribution) -> str:
+    """Its version, and where it came from if that is no index."""
     if one.commit:
         return f"{one.version} (commit {one.commit[:12]})"
     return one.version if one.origin == INDEX else f"{one.version} ({one.origin})"

@@ -36,13 +36,17 @@ class Place:
     client: PlatformClient
 
     def create(self, **spec: Any) -> Cluster:
+        """`spec` is that of its Dask part; a name, variables, a working directory, and an interpreter with
+        its path may be among it."""
+        python, path = spec.pop("python", PYTHON), spec.pop("path", sys.path)
         environment = EnvironmentSpec(
-            python_version=PYTHON.version,
-            distributions=told(scan(sys.path)),
+            python_version=python.version,
+            distributions=told(scan(path)),
+            variables=spec.pop("variables", {}),
             working_directory=spec.pop("working_directory", None),
         )
         request = ClusterCreate(
-            name=spec.pop("name", None), spec=DaskSpec(**spec), python=PYTHON, environment=environment
+            name=spec.pop("name", None), spec=DaskSpec(**spec), python=python, environment=environment
         )
         return self.client.clusters.create("default", request)
 

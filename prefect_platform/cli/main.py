@@ -19,6 +19,7 @@ from prefect_platform.cli.commands import Root
         "open": ("open", "Open the web UI in a browser, signed in."),
         "login": ("login", "Work with a platform elsewhere: check a token and keep it."),
         "flow": ("flow", "Register flows; see them, their versions and what differs."),
+        "schedule": ("schedule", "See, pause and resume the schedules of flows."),
         "run": ("run", "Start, list, follow and cancel runs."),
         "resource": ("resource", "Agents and other resources: recipes, starts, stops, logs."),
         "jupyter": ("jupyter", "Make, open, start, stop and delete Jupyter servers."),

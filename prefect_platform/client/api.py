@@ -16,6 +16,7 @@ from prefect_platform.client.projects import Projects
 from prefect_platform.client.resources import Resources
 from prefect_platform.client.retries import ONCE, Retries, Timeouts
 from prefect_platform.client.runs import Runs
+from prefect_platform.client.schedules import Schedules
 from prefect_platform.client.secrets import Secrets
 from prefect_platform.client.sizes import Sizes
 from prefect_platform.client.tokens import Tokens
@@ -49,6 +50,7 @@ class PlatformClient:
         self.flows = Flows(self.transport)
         self.environments = Environments(self.transport)
         self.runs = Runs(self.transport)
+        self.schedules = Schedules(self.transport)
         self.logs = Logs(self.transport)
         self.agents = Agents(self.transport)
         self.attempts = Attempts(self.transport)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from urllib.parse import urlencode
 
 import requests
+from pydantic import RootModel, TypeAdapter
 
 from prefect_platform.client import faults, live
 from prefect_platform.client.retries import Retries
 from prefect_platform.client.transport import Transport
-from prefect_platform.wire.logs import LogChunk, LogSource
+from prefect_platform.wire.logs import LogChunk, LogHit, LogLevel, LogSource
 
+MOST_HITS = 10_000
+"""Of one search."""
+_HITS = TypeAdapter(list[LogHit])
 _PIECE = 1 << 16
 """Bytes read at once; a connection that breaks loses less than one."""
 _RESUMES = 5
 """Broken connections in a row without a byte before a download gives up."""
+
+
+class _FirstError(RootModel[LogHit | None]):
+    """A hit, or null."""
 
 
 class Logs:
@@ -98,6 +107,37 @@ class Logs:
                 left -= len(wanted)
                 if wanted:
                     yield wanted
+
+    def search(
+        self,
+        run_id: str,
+        text: str | None = None,
+        *,
+        level: LogLevel | None = None,
+        case: bool = False,
+        sources: Sequence[str] = (),
+        limit: int = MOST_HITS,
+    ) -> Iterator[LogHit]:
+        """Lines of a run's log with a text, or of a level, as they are found: at most `limit`, in all sources
+        or in those named. A connection that breaks searches anew; each hit comes once all the same.
+
+        Raises:
+            UsageError: neither a text nor a level was given, or both were.
+        """
+        asked = {"q": text, "level": level and level.value, "case": case or None, "source": sources}
+        given = {name: value for name, value in asked.items() if value is not None}
+        path = f"/api/v1/runs/{run_id}/logs/search?{urlencode({**given, 'limit': limit}, doseq=True)}"
+        seen: set[tuple[str, str, int]] = set()
+        for event in live.events(self._transport, path):
+            for hit in _HITS.validate_json(event.data) if event.name == "hits" else ():
+                if (key := (hit.workload_id, hit.source, hit.line)) not in seen:
+                    seen.add(key)
+                    yield hit
+
+    def first_error(self, run_id: str) -> LogHit | None:
+        """The line that says what went wrong: the first exception, else the first error of a logger."""
+        found = self._transport.call("GET", f"/api/v1/runs/{run_id}/logs/first-error", _FirstError)
+        return found.root
 
     def follow(self, run_id: str) -> Iterator[LogChunk]:
         """What is written by a run, from its first byte on, until the run is over and its log sealed.

@@ -5,7 +5,10 @@ from __future__ import annotations
 from prefect_platform.client.bodies import body
 from prefect_platform.client.transport import Transport
 from prefect_platform.wire.base import Page
+from prefect_platform.wire.run_environments import RunEnvironment
+from prefect_platform.wire.run_parameters import RunParameters
 from prefect_platform.wire.runs import CancelRequest, Run, RunDetail
+from prefect_platform.wire.task_runs import TaskRuns
 
 
 class Runs:
@@ -27,6 +30,27 @@ class Runs:
 
     def get(self, run_id: str) -> RunDetail:
         return self._transport.call("GET", f"/api/v1/runs/{run_id}", RunDetail)
+
+    def parameters(self, run_id: str) -> RunParameters:
+        """What a run was started with, without secrets; `cuts` names what was left out.
+
+        Raises:
+            NotFound: Prefect does not know the run any more.
+            OrchestratorUnavailable: Prefect does not answer.
+        """
+        return self._transport.call("GET", f"/api/v1/runs/{run_id}/parameters", RunParameters)
+
+    def environment(self, run_id: str) -> RunEnvironment:
+        """The environment of the last attempt beside the one that was registered, package by package."""
+        return self._transport.call("GET", f"/api/v1/runs/{run_id}/environment", RunEnvironment)
+
+    def task_runs(self, run_id: str) -> TaskRuns:
+        """The first 2,000 task runs, and what each waited for; none of a run that Prefect has forgotten.
+
+        Raises:
+            OrchestratorUnavailable: Prefect does not answer.
+        """
+        return self._transport.call("GET", f"/api/v1/runs/{run_id}/task-runs", TaskRuns)
 
     def cancel(self, run_id: str, reason: str = "cancelled") -> RunDetail:
         """Ask for the end of a run, wherever it stands. It ends within its grace period."""

@@ -48,6 +48,10 @@ def is_known(environment: Mapping[str, str] = os.environ) -> bool:
 
 def begin(environment: Mapping[str, str] = os.environ) -> None:
     """Ask for the cluster of this run from now on, in a thread of its own."""
+    # Here and not there: what requests silences while it is imported is silenced for the whole process, and
+    # another import that ends meanwhile would bring it back, into the log of the run.
+    import prefect_platform.client.api  # noqa: F401
+
     answer: Future[Connection] = Future()
 
     def ask() -> None:

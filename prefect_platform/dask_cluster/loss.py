@@ -10,7 +10,7 @@ from prefect_platform.errors import ResultLost, WorkerLost
 
 _HOW = {
     "handle-worker-cleanup": "its connection broke, as when its process is killed or crashes",
-    "worker-ttl": "it had not been heard of for too long",
+    "check-worker-ttl": "it had not been heard of for too long",
     "retire-workers": "it was retired",
     "scheduler-restart": "the cluster was restarted",
     "worker-close": "it was closed",

@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+import dask
 from distributed import Scheduler
 
 from prefect_platform.dask_cluster import member as members
@@ -23,12 +24,14 @@ from prefect_platform.dask_cluster.steward import Steward
 
 logger = logging.getLogger("prefect_platform.dask_cluster")
 
-WORKER_TTL_SECONDS = 60.0
-"""A worker that was not heard of for so long is given up, and its tasks are done elsewhere."""
+DEFAULTS = {"distributed": {"scheduler": {"worker-ttl": "60s"}}}
+"""Of Dask's settings, where nobody has said otherwise. A worker that was not heard of for so long is given
+up, and its tasks are done elsewhere."""
 
 
 async def run(member: Member) -> None:
     """Live until the platform, or want of work, ends it."""
+    dask.config.update_defaults(DEFAULTS)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,7 +43,6 @@ async def run(member: Member) -> None:
         dashboard=False,
         dashboard_address=f"{HOST}:0",
         idle_timeout=member.idle_timeout_seconds,
-        worker_ttl=WORKER_TTL_SECONDS,
     )
     with members.platform() as client:
         async with scheduler:

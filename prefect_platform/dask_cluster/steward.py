@@ -29,8 +29,8 @@ AGAIN_SECONDS = 1.0
 """After a platform that did not answer."""
 ADAPT_SECONDS = 1.0
 """How often the number of workers is thought of while it adapts."""
-TTL = "worker-ttl"
-"""What stands in the reason of a worker that was not heard of for too long."""
+TTL = "check-worker-ttl"
+"""What the reason of a worker begins with that was not heard of for too long."""
 
 
 class Steward:
@@ -204,12 +204,16 @@ class Watcher(SchedulerPlugin):
 
     def __init__(self, note: Callable[..., None]) -> None:
         self._note = note
+        self._names: dict[str, str] = {}
+        """Of workers by their address: Dask tells of one that is gone by that alone."""
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self._names[worker] = group_of(scheduler.workers[worker].name)
         self._note()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
-        self._note((TTL in stimulus_id and worker) or None)
+        name = self._names.pop(worker, None)
+        self._note(name if stimulus_id.startswith(TTL) else None)
 
 
 def _dashboard_address(scheduler: Scheduler) -> str | None:

@@ -12,14 +12,16 @@ from prefect_platform.launcher.ending import Circumstances, End, reason
 from prefect_platform.launcher.faults import LaunchFault, Unreachable
 from prefect_platform.launcher.logbook import Logbook
 from prefect_platform.launcher.memory import TreeMemory
+from prefect_platform.launcher.nvml import GpuUse
 from prefect_platform.launcher.output import Output
 from prefect_platform.launcher.preparation import DRAIN_SECONDS, Preparation
 from prefect_platform.launcher.process import Exit, end_leftovers, kill_all
 from prefect_platform.launcher.renewal import Renewal
+from prefect_platform.launcher.samples import Samples
 from prefect_platform.launcher.signals import Signals
 from prefect_platform.launcher.subject import Control, subject
 from prefect_platform.launcher.watch import Watch
-from prefect_platform.wire.launch import LaunchSpec
+from prefect_platform.wire.launch import SAMPLES_SOURCE, LaunchSpec
 
 WAIT_FOR_PLATFORM_SECONDS = 600.0
 """How long a start waits for a platform that does not answer."""
@@ -85,15 +87,22 @@ class Attempt:
             selector, self._signals, control, memory, self._spec.grace_seconds, self._log.say, deadline
         )
         output = Output(self._log.output)
+        samples = self._samples(memory)
         pid = self._start(control, output)
         renewal.begin()
+        samples.begin()
         ended = watch.until_end(pid)
+        samples.close()
         renewal.close()
         self._log.steps.add("engine-ended")
         self._drain(output)
         control.close()
         timed_out = deadline.sentence if watch.timed_out else None
         return self._end(ended, watch, control, memory, timed_out)
+
+    def _samples(self, memory: TreeMemory) -> Samples:
+        given = self._spec.gpu.given if self._spec.gpu is not None else []
+        return Samples(lambda: self._log.more(SAMPLES_SOURCE, patient=True), memory, GpuUse(given))
 
     def _running(self, address: str | None) -> None:
         self._log.steps.add("running", address)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_platform.distributions import Difference, Distribution, differences, scan
-from prefect_platform.launcher import engine
+from prefect_platform.launcher import engine, environment_report
 from prefect_platform.launcher.building import Build, Recipe, sent
 from prefect_platform.launcher.environment_cache import EnvironmentCache, Lock
 from prefect_platform.launcher.faults import EngineFault, EnvironmentFault
@@ -90,6 +90,9 @@ class Environment:
         found, how = self._find(spec.wanted, ask, sent(code))
         judge(promises, spec.wanted, found)
         self._log.steps.add("environment-ready", f"{how}, {time.monotonic() - began:.3f} s")
+        if spec.flow_run is not None:
+            report = environment_report.report(spec.wanted, found.interpreter, found.installed, how)
+            self._log.steps.environment(report)
         if spec.wanted.strict and found.differences:
             raise EnvironmentFault(
                 "The environment is not the one that was registered, and strict=True lets nothing run then: "

@@ -25,6 +25,7 @@ UNBOUNDED = 1 << 60
 """Version 1 of cgroups says "no limit" by a number about as large."""
 OOM_COUNTS = ("memory.events", "memory.oom_control")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def become_subreaper() -> None:
@@ -94,6 +95,12 @@ def proportional_bytes(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def busy_seconds(pid: int) -> float:
+    """Time that cores have worked for one process and for those below it that have ended; 0 if it is gone."""
+    fields = _text(PROC / str(pid) / "stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS
 
 
 def cgroups_above(controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Sequence[Path]:

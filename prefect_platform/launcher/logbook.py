@@ -34,17 +34,19 @@ class Logbook:
         """In the order in which people read them."""
         return self.launcher, *self._more.values(), self.output
 
-    def more(self, name: str) -> Source:
-        """A source that not every run has, such as `start-script`; opened when it is first asked for."""
+    def more(self, name: str, *, patient: bool = False) -> Source:
+        """A source that not every run has, such as `start-script`; opened when it is first asked for. What
+        comes on a `patient` one waits for other bytes to go, or for the next heartbeat."""
         if name not in self._more:
-            source = self._source(name)
+            source = self._source(name, patient=patient)
             source.spool.begin()
             self._more[name] = source
         return self._more[name]
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str, *, patient: bool = False) -> Source:
         spool = Spool(self._spool / name, self._settings.segment_bytes)
-        source = Source(name, spool, self.redaction.stream(), self._settings.cap_bytes, self.shipper.grown)
+        grown = _nothing if patient else self.shipper.grown
+        source = Source(name, spool, self.redaction.stream(), self._settings.cap_bytes, grown)
         self.shipper.attach(source)
         return source
 
@@ -58,3 +60,7 @@ class Logbook:
             source.close()
         self.output.close()
         self.launcher.close()
+
+
+def _nothing() -> None:
+    """Nobody is woken."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
+from collections.abc import Sequence
 
 from prefect_platform.launcher.linux import (
     descendants,
@@ -30,6 +32,10 @@ class TreeMemory:
 
     def __init__(self, declared_bytes: int) -> None:
         self.peak_bytes = 0
+        self.processes: Sequence[int] = ()
+        """Those of the last look."""
+        self._highest = self._last = 0
+        self._lock = threading.Lock()
         self._declared = declared_bytes
         self._kills = oom_kills()
         self._next = 0.0
@@ -46,9 +52,22 @@ class TreeMemory:
         pids = descendants(os.getpid())
         # One process shares its pages with nobody here, and its resident size is much cheaper to read.
         size = proportional_bytes if len(pids) > 1 else resident_bytes
-        self.peak_bytes = max(self.peak_bytes, sum(size(pid) or resident_bytes(pid) for pid in pids))
+        self._found(sum(size(pid) or resident_bytes(pid) for pid in pids))
+        self.processes = pids
         ended = time.monotonic()
         self._next = ended + max(SAMPLE_SECONDS, SHARE_OF_TIME * (ended - started))
+
+    def _found(self, size: int) -> None:
+        self.peak_bytes = max(self.peak_bytes, size)
+        with self._lock:
+            self._highest = max(self._highest, size)
+            self._last = size
+
+    def take_highest(self) -> int:
+        """The most since this was last asked, in bytes. From any thread."""
+        with self._lock:
+            found, self._highest = self._highest, self._last
+            return found
 
     def ended(self, end: Exit) -> None:
         """Take in what the kernel remembers of the engine."""

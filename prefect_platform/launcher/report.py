@@ -22,7 +22,7 @@ MAX_LAST_LINES = 8192
 MAX_NAME = 255
 
 
-STEPS, PROMISES = "steps", "promises"
+STEPS, PROMISES, ENVIRONMENT = "steps", "promises", "environment"
 """What a report is of, as the end of its path at the platform."""
 MAX_SUMMARY, MAX_DIFFERENCES = 1024, 200
 STATE_TYPES = frozenset(
@@ -67,6 +67,12 @@ class Steps:
         """Tell what was found of all promises; it takes the place of what was told before."""
         self._wait(Report(PROMISES, {"promises": [self._promise(one) for one in promises]}))
 
+    def environment(self, found: dict[str, Any]) -> None:
+        """Tell which environment was found; it takes the place of what was told before. Its fingerprint is a
+        digest: it says nothing of a secret that happens to stand in it."""
+        body = {**self._masked(found), "fingerprint": found["fingerprint"]}
+        self._wait(Report(ENVIRONMENT, body))
+
     def first(self) -> Report | None:
         """The oldest report that has not been delivered."""
         return self._waiting[0] if self._waiting else None
@@ -78,6 +84,14 @@ class Steps:
     def _wait(self, report: Report) -> None:
         self._waiting.append(report)
         self._added()
+
+    def _masked(self, value: Any) -> Any:
+        """A document with every text in it masked and bounded."""
+        if isinstance(value, dict):
+            return {name: self._masked(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._masked(one) for one in value]
+        return _text(value, self._redaction) if isinstance(value, str) else value
 
     def _promise(self, promise: Promise) -> dict[str, Any]:
         return {

@@ -56,7 +56,6 @@ class Log:
     sha256: Any = field(default_factory=hashlib.sha256)
     sealed: bool = False
     times: list[tuple[int, int]] = field(default_factory=list)
-    heartbeats: int = 0
 
     def take(self, data: bytes) -> None:
         self.file.write(data)
@@ -84,6 +83,7 @@ class LauncherPlatform:
         self.launcher_id: str | None = None
         self.steps: list[dict[str, Any]] = []
         self.promises: list[dict[str, Any]] = []
+        self.environment: dict[str, Any] | None = None
         self.result: dict[str, Any] | None = None
         self.renewals = 0
         """How often a file of the program was asked for anew."""
@@ -145,6 +145,8 @@ class LauncherPlatform:
             self.steps.append(document)
         elif action == "promises":
             self.promises = document["promises"]
+        elif action == "environment":
+            self.environment = document
         elif action == "result":
             self.result = document
         elif action == "renewal":
@@ -189,7 +191,6 @@ class LauncherPlatform:
         assert not body or int(match[2]) == start + len(body) - 1
         self.largest_append = max(self.largest_append, len(body))
         log.take(body)
-        log.heartbeats += not body
         for mark in filter(None, headers.get("log-times", "").split(",")):
             offset, _, at = mark.partition(":")
             log.times.append((int(offset), int(at)))

@@ -125,6 +125,16 @@ class OrchestratorContract:
             )
 
     @pytest.mark.asyncio
+    async def test_a_run_says_what_it_was_started_with(self, stage: Stage) -> None:
+        given = {"day": "2013-01-05", "n": 1 << 60, "deep": {"list": [1.5, None, "<b>\u202e"]}}
+        run = await stage.orchestrator.create_run(await stage.deployment(), given, [], None, None)
+        assert await stage.orchestrator.run_parameters(run.flow_run_id) == given
+        bare = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
+        assert await stage.orchestrator.run_parameters(bare.flow_run_id) == {}
+        with pytest.raises(NotFound):
+            await stage.orchestrator.run_parameters(str(uuid.uuid4()))
+
+    @pytest.mark.asyncio
     async def test_task_runs_say_what_they_waited_for(self, stage: Stage) -> None:
         run = await stage.orchestrator.create_run(await stage.deployment(), {}, [], None, None)
         first = await stage.task(run.flow_run_id, "load", [], None)

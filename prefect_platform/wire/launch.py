@@ -17,6 +17,8 @@ from prefect_platform.distributions import Distribution
 
 Spec = TypeVar("Spec")
 
+SAMPLES_SOURCE = "samples"
+"""Source of a log that holds what the workload uses, and no words: see `launcher/samples.py`."""
 RESULT_STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
 """The variable of a run that names the platform's storage of results."""
 RESULT_COLLECTION = "prefect_platform.flows.results"

@@ -229,6 +229,9 @@ class RunSort(StrEnum):
     OLDEST = "oldest"
     NAME = "name"
     NAME_DESCENDING = "-name"
+    SHORTEST = "shortest"
+    LONGEST = "longest"
+    """The last two by the time from start to end; runs that have not ended are shorter than any."""
 
 
 class Work(Answer):

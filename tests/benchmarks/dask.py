@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.benchmarks import dask_clusters, dask_ends, dask_runner
+from tests.benchmarks import dask_clusters, dask_ends, dask_runner, dask_starts
 from tests.benchmarks.measure import Figure, report
 
-PARTS = (dask_clusters, dask_runner, dask_ends)
+PARTS = (dask_clusters, dask_starts, dask_runner, dask_ends)
 
 
 def main() -> None:

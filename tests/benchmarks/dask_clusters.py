@@ -24,7 +24,7 @@ def figures() -> list[Figure]:
     left = Figure("cluster_gone_s", "s", "from close until nothing is left")
     with tempfile.TemporaryDirectory() as directory, dask_place(Path(directory)) as place:
         for _ in range(ROUNDS):
-            ready.stock.append(_bare())
+            ready.stock.append(bare())
             begun = time.perf_counter()
             made = place.create(n_workers=WORKERS)
             noticed.ours.append(_noticed(place, made))
@@ -35,7 +35,7 @@ def figures() -> list[Figure]:
     return [ready, noticed, scaled, left]
 
 
-def _bare() -> float:
+def bare() -> float:
     begun = time.perf_counter()
     with (
         distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,

@@ -82,6 +82,8 @@ GET    /projects/{project}/runs                     U
 POST   /projects/{project}/runs/cancel              U
 GET    /runs/{run_id}                               U
 GET    /runs/{run_id}/task-runs                     U
+GET    /runs/{run_id}/parameters                    U
+GET    /runs/{run_id}/environment                   U
 POST   /runs/{run_id}/cancel                        U
 POST   /attempts                                    A
 GET    /attempts/{attempt_id}                       UA
@@ -100,6 +102,7 @@ GET    /workloads/{workload_id}                     UAW
 POST   /workloads/{workload_id}/claim               W
 POST   /workloads/{workload_id}/steps               W
 POST   /workloads/{workload_id}/promises            W
+POST   /workloads/{workload_id}/environment         W
 POST   /workloads/{workload_id}/result              W
 POST   /workloads/{workload_id}/renewal             W
 PATCH  /workloads/{workload_id}/logs/{source}       W

@@ -169,6 +169,11 @@ RESULT = {
     "exit_code": 1, "signal": None, "receipt": "FAILED", "receipt_state_name": "Failed", "peak_memory_bytes": 5,
     "reason": "r", "last_lines": "z",
 }  # fmt: skip
+FOUND = {
+    "executable": "/opt/python", "python_version": "3.11.7", "implementation": "CPython", "platform": "Linux",
+    "fingerprint": "f" * 64, "packages": 2, "how": "built", "more_differences": 0,
+    "differences": [{"package": "numpy", "registered": "1", "found": None}],
+}  # fmt: skip
 PROMISE = {"name": "secrets", "kept": True, "summary": "x", "differences": ["y"]}
 SETTLE = {"status": "crashed", "prefect_state": "Crashed", "prefect_state_type": "CRASHED", "reason": "x"}
 JUPYTER = {
@@ -236,6 +241,7 @@ def bodies(world: World) -> list[tuple[str, str, TokenKind, dict[str, Any]]]:
         ("POST", "/runs/run-1/cancel", user, {"reason": "x"}),
         ("POST", "/projects/default/runs/cancel", user, {"run_ids": ["run-1"], "reason": "x"}),
         ("POST", f"{workload}/promises", launcher, {"promises": [PROMISE]}),
+        ("POST", f"{workload}/environment", launcher, FOUND),
         ("POST", "/projects/default/secrets/aws-key", user, {"value": "x"}),
         ("POST", "/projects/default/resources", user, JUPYTER),
         ("POST", "/projects/default/recipes", user, {"recipes": [RECIPE], "dry_run": True, "start": False}),

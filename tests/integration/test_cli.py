@@ -104,6 +104,39 @@ def test_a_followed_run_prints_its_log_and_exits_by_its_outcome(
     assert outcome in pp(platform, project, "run", "show", run["name"]).stdout
 
 
+def test_what_a_run_was_and_wrote_and_its_schedule(platform: Embedded, project: Path) -> None:
+    words = ["flow", "register", "flows.py:greet", "--name", "looked-at", "--cron", "0 2 * * *"]
+    assert pp(platform, project, *words).returncode == 0
+    words = [
+        "run",
+        "start",
+        "greet",
+        "--deployment",
+        "looked-at",
+        "--param",
+        "name=Ada",
+        "--param",
+        "fail=true",
+    ]
+    assert "failed" in pp(platform, project, *words, "--follow").stderr
+    run = json.loads(pp(platform, project, "run", "list", "--limit", "1", "--json").stdout)[0]["id"]
+
+    assert json.loads(pp(platform, project, "run", "parameters", run).stdout) == {"name": "Ada", "fail": True}
+    assert "No package differs." in pp(platform, project, "run", "environment", run).stdout
+    assert pp(platform, project, "run", "tasks", run).stdout == "No task runs.\n"
+    found = pp(platform, project, "run", "logs", run, "--search", "hello, ada", "--source", "flow").stdout
+    assert "Hello, Ada!" in found
+    assert "ValueError: asked to fail" in pp(platform, project, "run", "logs", run, "--first-error").stdout
+
+    for verb, word in (("pause", "paused"), ("resume", "active")):
+        done = pp(platform, project, "schedule", verb, "greet", "--deployment", "looked-at", "--json")
+        [of] = [one for one in json.loads(done.stdout) if one["deployment_name"] == "looked-at"]
+        assert of["paused"] is (verb == "pause")
+        slug = of["schedules"][0]["slug"]
+        shown = pp(platform, project, "schedule", verb, "greet", slug, "--deployment", "looked-at").stdout
+        assert word in next(line for line in shown.splitlines() if " looked-at " in line)
+
+
 def test_triggers_are_given_as_json_and_as_files(platform: Embedded, project: Path) -> None:
     (project / "triggers.json").write_text(
         json.dumps([{"type": "event", "expect": ["b"]}, {"type": "event", "expect": ["c"]}])

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from distributed import Client, get_worker
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from prefect_platform.testing.embedded import until
-from prefect_platform.wire.clusters import ClusterStatus
+from prefect_platform.wire.clusters import ClusterMember, ClusterStatus
 from prefect_platform.wire.dask_spec import AdaptRange
-from tests.cluster_scene import Place, dask_place, security
+from prefect_platform.wire.flows import PythonInfo
+from prefect_platform.wire.promises import Promise, PromiseName
+from tests.cluster_scene import PYTHON, Place, dask_place, security
 from tests.content_scene import site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -37,6 +44,10 @@ def name_of_worker(_: int) -> str:
 
 def names(client: Client) -> set[str]:
     return {str(one["name"]) for one in client.scheduler_info(n_workers=-1)["workers"].values()}
+
+
+def environment_promise(member: ClusterMember) -> Promise:
+    return next(one for one in member.promises if one.name is PromiseName.ENVIRONMENT)
 
 
 def test_a_whole_life(place: Place) -> None:
@@ -82,6 +93,49 @@ def test_a_worker_that_is_killed_is_replaced_and_explained(place: Place) -> None
     event = place.show(made).events[0]
     assert event.member == "dask-worker-1"
     assert "It was killed by SIGKILL, not by the platform" in event.reason
+
+
+def test_a_worker_that_is_not_heard_of_is_given_up_and_replaced(place: Place) -> None:
+    made = place.create(n_workers=1, variables={"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"})
+    with place.connected(made, 1) as client:
+        stopped = place.pid(made, "dask-worker-1")
+        os.kill(stopped, signal.SIGSTOP)
+        done = client.submit(int, "7")
+        until(lambda: "dask-worker-2" in names(client), 90, "another worker")
+        assert done.result(timeout=60) == 7
+        until(lambda: not psutil.pid_exists(stopped), 60, "the stopped one to be ended")
+        assert names(client) == {"dask-worker-2"}
+    [event] = place.show(made).events
+    assert event.member == "dask-worker-1"
+    assert "not heard of" in event.reason
+
+
+def beside(folder: Path) -> tuple[PythonInfo, list[str]]:
+    """An interpreter that has all of ours and a folder for more, and its path."""
+    venv.create(folder, symlinks=True)
+    executable = folder / "bin" / "python"
+    [packages] = folder.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text("\n".join(one for one in sys.path if one))
+    asked = subprocess.run(
+        [executable, "-c", "import json, sys; print(json.dumps(sys.path[1:]))"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return PYTHON.model_copy(update={"executable": str(executable)}), json.loads(asked.stdout)
+
+
+def test_a_worker_that_joins_late_names_what_has_changed_since(place: Place, tmp_path: Path) -> None:
+    python, path = beside(tmp_path / "own")
+    [packages] = (tmp_path / "own").glob("lib/python*/site-packages")
+    (packages / "somebodys-1.0.dist-info").mkdir()
+    made = place.create(n_workers=1, python=python, path=path)
+    with place.connected(made, 1) as client:
+        (packages / "somebodys-1.0.dist-info").rename(packages / "somebodys-1.1.dist-info")
+        place.client.clusters.scale("default", made.id, 2)
+        client.wait_for_workers(2, timeout=60)
+    found = {one.name: environment_promise(one) for one in place.show(made).members}
+    assert (found["dask-scheduler"].kept, found["dask-worker-1"].kept) == (True, True)
+    assert not found["dask-worker-2"].kept
+    assert found["dask-worker-2"].differences == ["somebodys: wanted 1.0, found 1.1"]
 
 
 def test_without_its_scheduler_it_has_failed_and_nothing_is_left(place: Place) -> None:

@@ -48,10 +48,11 @@ class Driver:
         common = ("--name", "test", "--env", "REGION=eu", "--secret", "db-password")
         return self.command("flow", "register", entry, *common, *words, check=check)
 
-    def start(self, flow: str, **parameters: Any) -> str:
+    def start(self, flow: str, deployment: str = "test", **parameters: Any) -> str:
         found = self.client.flows.find("default", flow)
         assert found is not None
-        return self.client.flows.run(found.id, RunRequest(parameters=parameters)).id
+        request = RunRequest(deployment_name=deployment, parameters=parameters)
+        return self.client.flows.run(found.id, request).id
 
     def finished(self, run: str, seconds: float = 120) -> RunDetail:
         def look() -> RunDetail | None:
@@ -213,6 +214,19 @@ def test_a_lost_worker_is_told_of_where_one_reads_why_the_run_failed(driver: Dri
     done = driver.finished(run)
     assert done.status is Status.FAILED
     assert "of its Dask cluster was lost: It was killed by SIGKILL" in str(done.reason)
+    driver.clean(run)
+
+
+def test_a_worker_that_stands_still_fails_its_task_with_the_cause(driver: Driver, tmp_path: Path) -> None:
+    patience = "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=5s"
+    driver.register("waiting", "--name", "impatient", "--env", patience, "--dask-workers", "1")
+    run = driver.start("waiting", "impatient", marker=str(tmp_path / "begun"))
+    pid = until(lambda: (tmp_path / "begun").exists() and (tmp_path / "begun").read_text(), 90, "the task")
+    os.kill(int(pid), signal.SIGSTOP)
+    done = driver.finished(run)
+    assert done.status is Status.FAILED
+    assert "dask-worker-1 of its Dask cluster was lost: its scheduler had not heard of it" in str(done.reason)
+    assert "it had not been heard of for too long" in driver.log(run, "flow")
     driver.clean(run)
 
 

@@ -105,6 +105,18 @@ def test_what_was_asked_for_is_there(platform: Embedded, tmp_path: Path) -> None
         names.index("environment-ready") < names.index("start-script-ended") < names.index("engine-started")
     )
 
+    [run] = [one for one in client.runs.list("default").items if one.version_id == asked.version_id]
+    had = client.runs.environment(run.id)
+    assert had.found is not None
+    assert had.registered is not None
+    assert [(one.name, one.registered, one.found) for one in had.packages if one.differs] == [
+        ("added", None, "1.0")
+    ]
+    assert had.found.packages == len([one for one in had.packages if one.found is not None])
+    assert had.found.fingerprint != had.registered.fingerprint
+    assert (had.registered.variables, had.registered.requirements) == (sorted(offline), ["added"])
+    assert had.found.how.startswith("built, ")
+
     broken = registered(platform, folder, env=offline, packages=["added==7"])
     state, reason, _, _ = end_of(broken, platform)
     assert state == "crashed"
@@ -115,3 +127,10 @@ def test_what_was_asked_for_is_there(platform: Embedded, tmp_path: Path) -> None
     state, reason, workload, _ = end_of(failing, platform)
     assert (state, reason) == ("crashed", "The start script failed with exit code 1 in line 2: false.")
     assert promise(workload).kept
+
+    [run] = [one for one in client.runs.list("default").items if one.version_id == failing.version_id]
+    same = client.runs.environment(run.id)
+    assert same.found is not None
+    assert same.registered is not None
+    assert (same.found.differences, same.found.how) == ([], "as it was registered")
+    assert same.found.fingerprint == same.registered.fingerprint

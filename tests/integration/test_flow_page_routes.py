@@ -111,3 +111,25 @@ def test_task_runs_and_cancelling_together(place: Place) -> None:
     params = {"sort": "oldest", "since": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
     listed = place.ask("GET", "/projects/default/runs", params=params)["items"]
     assert [(one["id"], one["prefect_state"]) for one in listed] == [(key, "Cancelled") for key in runs]
+
+
+def test_what_a_run_was_started_with(place: Place) -> None:
+    secret = "correct-horse-battery"
+    place.ask("POST", "/projects/default/secrets/key", json={"value": secret})
+    place.prefect.deployments[place.deployment].parameters = {"region": "eu"}
+    given = {"html": "<b>\u202e\u001b[2J", "id": 1 << 60, "long": "x" * 1_000_000, "url": f"//:{secret}@h"}
+    run = place.ask("POST", f"/flows/{place.flow}/runs", json={"parameters": given})["id"]
+    found = place.ask("GET", f"/runs/{run}/parameters")
+    shown = found["parameters"]
+    assert (shown["region"], shown["html"], shown["id"]) == ("eu", given["html"], 1 << 60)
+    assert shown["url"] == f"//:{'*' * len(secret)}@h"
+    assert found["large_numbers"] == {"/id": str(1 << 60)}
+    assert found["cuts"] == [{"path": "/long", "kind": "text", "left_out": 1_000_000 - len(shown["long"])}]
+    assert len(str(found)) < 100_000
+
+
+def test_the_environment_of_a_run_that_nobody_has_looked_at(place: Place) -> None:
+    run = place.ask("POST", f"/flows/{place.flow}/runs", json={})["id"]
+    assert place.ask("GET", f"/runs/{run}/environment") == {
+        "attempt": None, "workload_id": None, "registered": None, "found": None, "packages": [],
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from prefect_platform.client.api import PlatformClient
 from prefect_platform.client.settings import connect
 from prefect_platform.errors import NotSignedIn
 from prefect_platform.testing.embedded import Embedded, until
+from prefect_platform.wire.clusters import ClusterOwner
 from prefect_platform.wire.flows import RunRequest
 from prefect_platform.wire.resources import ResourceStatus
 from prefect_platform.wire.runs import FINAL
@@ -124,6 +125,36 @@ def test_its_kernels_live_over_a_killed_platform(platform: Embedded, client: Pla
     command(platform, "jupyter", "delete", "--yes", "long")
     ended_or_gone(client, "long")
     assert (platform.home / "user" / "jupyter" / "default" / "long").is_dir()
+
+
+ON_A_CLUSTER = """
+import os
+from distributed import Client
+from prefect_platform import PlatformCluster
+
+cluster = PlatformCluster(name="of-the-lab", shutdown_on_close=False, quiet=True)
+client = Client(cluster)
+print(client.submit(lambda: (sum(range(4)), os.getcwd() == %r)).result(timeout=120))
+"""
+
+
+def test_a_cluster_made_in_it_belongs_to_it_and_ends_with_it(
+    platform: Embedded, client: PlatformClient
+) -> None:
+    command(platform, "jupyter", "create", "with-dask")
+    one = ready(client, "with-dask")
+    folder = str(platform.home / "user" / "jupyter" / "default" / "with-dask")
+    with jupyter(platform, one).kernel() as kernel:
+        assert kernel.run(ON_A_CLUSTER % folder).strip() == "(6, True)"
+        [found] = client.clusters.list("default")
+        assert (found.name, found.owner_kind) == ("of-the-lab", ClusterOwner.JUPYTER_SERVER)
+        assert found.owner_id == one.id
+        command(platform, "jupyter", "stop", "with-dask")
+        ended(client, "with-dask")
+    until(lambda: not client.clusters.list("default"), 60, "its cluster to end")
+    over = client.clusters.show("default", found.id)
+    assert over.reason == "Its Jupyter server was stopped."
+    command(platform, "jupyter", "delete", "--yes", "with-dask")
 
 
 def test_one_that_is_killed_says_so_and_stays_down(platform: Embedded, client: PlatformClient) -> None:

@@ -18,7 +18,7 @@ from prefect_platform.launcher.spool import MARK
 from prefect_platform.testing.embedded import until
 from prefect_platform.testing.launcher_platform import LauncherPlatform, launcher_platform
 from prefect_platform.testing.launcher_scene import alive, launched, script, spec
-from prefect_platform.wire.launch import LogSettings
+from prefect_platform.wire.launch import SAMPLES_SOURCE, LogSettings
 
 LINES = b"".join(b"line %d\n" % n for n in range(2000))
 
@@ -162,7 +162,8 @@ def test_told_to_end_a_launcher_gives_up_on_an_absent_platform(
 def test_silence_is_broken_by_heartbeats(platform: LauncherPlatform, tmp_path: Path) -> None:
     engine, gate = gated(tmp_path, "")
     with launched(platform, tmp_path / "w", spec(platform, engine)) as launch:
-        platform.wait(lambda: "launcher" in platform.logs and platform.logs["launcher"].heartbeats, "one", 12)
+        platform.wait(lambda: platform.log(SAMPLES_SOURCE), "the first, with all samples until then", 12)
+        assert platform.log(SAMPLES_SOURCE).count(b"\n") >= 2, "no sample goes by itself"
         gate.touch()
         assert launch.wait() == 0
 

@@ -24,10 +24,22 @@ int nvmlDeviceGetCount_v2(unsigned int *count) { *count = known; return 0; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) { *device = &all[index]; return 0; }
 int nvmlDeviceGetUUID(void *device, char *text, unsigned int size) { snprintf(text, size, "%s", (char *)device); return 0; }
 int nvmlDeviceGetName(void *device, char *text, unsigned int size) { snprintf(text, size, "%s", (char *)device + 64); return 0; }
+int nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
+    for (int index = 0; index < known; index++)
+        if (!strcmp(all[index].uuid, uuid)) { *device = &all[index]; return 0; }
+    return 6;
+}
+/* FAKE_GPU_USE: percent of the time, and bytes of memory in use. Without it a device tells no percentage. */
+int nvmlDeviceGetUtilizationRates(void *device, unsigned int *rates) {
+    if (!getenv("FAKE_GPU_USE")) return 3;
+    rates[0] = rates[1] = (unsigned int)atoi(getenv("FAKE_GPU_USE"));
+    return 0;
+}
 int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *memory) {
+    const char *use = getenv("FAKE_GPU_USE");
     memory[0] = *(unsigned long long *)((char *)device + 128);
-    memory[1] = memory[0];
-    memory[2] = 0;
+    memory[2] = use && strchr(use, ',') ? strtoull(strchr(use, ',') + 1, NULL, 10) : 0;
+    memory[1] = memory[0] - memory[2];
     return 0;
 }
 int nvmlDeviceGetMigMode(void *device, unsigned int *current, unsigned int *pending) {

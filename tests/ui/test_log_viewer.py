@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from prefect_platform.client.settings import connect
 from prefect_platform.server.db.tables import RunRow
+from prefect_platform.server.services import retention
 from prefect_platform.testing.live_server import LiveServer, live_server
 from prefect_platform.wire.runs import Status
 from tests.integration.test_log_routes import Launcher, make_launcher
@@ -190,3 +191,22 @@ def test_a_restart_of_the_server_loses_and_doubles_nothing(visit: Visit, tmp_pat
         texts = rows(one)
         assert texts[:3] == ["before 0", "before 1", "before 2"]
         assert len(set(texts)) == len(texts)
+
+
+def test_a_run_that_is_removed_while_it_is_open_says_so(server: LiveServer, visit: Visit) -> None:
+    made = server.call(make_launcher(server))
+    assert made.append(0, "".join(map(line, range(20_000))).encode()).status_code == 202
+    over(made)
+    one = opened(visit, server, made)
+    expect(log(one)).to_contain_text("line       0 of the log")
+
+    async def remove() -> None:
+        async with server.parts.database.session() as session:
+            await retention._forget(session, [made.run_id])  # as when its time is over
+        await server.parts.logs.delete(made.workload_id)
+
+    server.call(remove())
+    log(one).press("End")
+    expect(one.page.get_by_role("alert")).to_contain_text(f"There is no run '{made.run_id}'", timeout=20_000)
+    one.page.get_by_role("link", name="Runs", exact=True).click()
+    expect(one.page.get_by_role("heading", name="Runs", level=1)).to_be_visible()

@@ -117,6 +117,17 @@ def test_filters_stand_in_the_address(place: Place, visit: Visit) -> None:
     expect(one.page.get_by_text("Nothing matches.")).to_be_visible()
 
 
+def test_the_longest_runs_are_a_click_away(place: Place, visit: Visit) -> None:
+    one = signed_in(visit, place)
+    one.go("/p/default/runs")
+    one.page.get_by_role("button", name="Duration").click()
+    one.page.wait_for_url("**/runs?sort=longest")
+    expect(one.page.get_by_role("columnheader", name="Duration ↓")).to_be_visible()
+    one.page.get_by_role("button", name="Duration").click()
+    one.page.wait_for_url("**/runs?sort=shortest")
+    expect(one.page.get_by_role("link", name="otter").first).to_be_visible()
+
+
 def test_what_changes_elsewhere_is_seen_at_once(place: Place, visit: Visit) -> None:
     one = signed_in(visit, place)
     shown(one, place, "Secrets")

@@ -76,6 +76,8 @@ def test_from_a_notebook_to_the_line_that_failed(
     page.get_by_role("button", name="First error").click()
     expect(page.locator(".line.marked")).to_contain_text("KeyError: 'region'")
     expect(page.get_by_text("6 of 6 kept")).to_be_visible()
+    expect(page.get_by_role("region", name="Parameters").get_by_text("patience")).to_be_visible()
+    expect(page.get_by_role("region", name="Environment")).to_contain_text("as registered")
     expect(page.get_by_text("sealed, nothing missing")).to_be_visible(timeout=15_000)
 
 

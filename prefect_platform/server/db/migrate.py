@@ -28,7 +28,7 @@ from prefect_platform.server.db.tables import Base
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0013"
+HEAD = "0014"
 """The last migration's revision; a test compares it with the files."""
 
 _REVISION = Table(

@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import run_cancels, runs, task_runs
+from prefect_platform.server.services import environment_reports, run_cancels, run_parameters, runs, task_runs
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.base import Page, When
 from prefect_platform.wire.flows import RunRequest
+from prefect_platform.wire.run_environments import RunEnvironment
+from prefect_platform.wire.run_parameters import RunParameters
 from prefect_platform.wire.runs import (
     CancelledRun,
     CancelRequest,
@@ -78,6 +80,18 @@ async def show(parts: PartsHere, caller: User, run_id: str) -> RunDetail:
 async def tasks(parts: PartsHere, caller: User, run_id: str) -> TaskRuns:
     """The first 2,000 task runs of a run and what each waited for, as Prefect holds them."""
     return await task_runs.of_run(parts, caller, run_id)
+
+
+@router.get("/runs/{run_id}/parameters")
+async def parameters(parts: PartsHere, caller: User, run_id: str) -> RunParameters:
+    """What a run was started with, as Prefect holds it: without secrets, and bounded."""
+    return await run_parameters.of_run(parts, caller, run_id)
+
+
+@router.get("/runs/{run_id}/environment")
+async def environment(parts: PartsHere, caller: User, run_id: str) -> RunEnvironment:
+    """The environment of a run's last attempt beside the one that was registered, package by package."""
+    return await environment_reports.of_run(parts, caller, run_id)
 
 
 @router.post("/runs/{run_id}/cancel")

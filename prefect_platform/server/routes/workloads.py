@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from prefect_platform.server.auth import allow, parts_of
-from prefect_platform.server.services import launches
+from prefect_platform.server.services import environment_reports, launches
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.parts import Parts
 from prefect_platform.wire.promises import PromisesReport
+from prefect_platform.wire.run_environments import FoundEnvironment
 from prefect_platform.wire.runs import ClaimRequest, Renewed, ResultReport, StepReport, Workload
 from prefect_platform.wire.tokens import TokenKind
 
@@ -44,6 +45,14 @@ async def step(parts: PartsHere, caller: Launcher, workload_id: str, request: St
 async def promises(parts: PartsHere, caller: Launcher, workload_id: str, request: PromisesReport) -> Workload:
     """What the launcher found of the six promises before it started user code."""
     return await launches.promises(parts, caller, workload_id, request)
+
+
+@router.post("/workloads/{workload_id}/environment", status_code=204)
+async def environment(
+    parts: PartsHere, caller: Launcher, workload_id: str, request: FoundEnvironment
+) -> None:
+    """Which environment the launcher found for a run."""
+    await environment_reports.take(parts, caller, workload_id, request)
 
 
 @router.post("/workloads/{workload_id}/renewal")

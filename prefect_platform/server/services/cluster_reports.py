@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from prefect_platform.errors import NotFound
 from prefect_platform.server.db.tables import ClusterRow, WorkloadRow
-from prefect_platform.server.services import cluster_rows, clusters
+from prefect_platform.server.services import cluster_moves, cluster_rows, clusters, workloads
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.server.services.clusters import RECHECK_SECONDS
+from prefect_platform.server.services.launches import PLATFORM
 from prefect_platform.server.services.parts import Parts, cluster_key
 from prefect_platform.wire.clusters import SchedulerOrders, SchedulerReport, report_key
 from prefect_platform.wire.dask_spec import AdaptRange
@@ -46,6 +48,8 @@ async def _take(parts: Parts, caller: Caller, workload_id: str, told: SchedulerR
                 held.report = told.report
             if held is not None and held.target == Target.RUNNING:
                 _write(parts, held, told)
+                for name in told.lost:
+                    await _give_up(session, held, name, parts)
         clusters.tell(parts, row)
     return cluster_id
 
@@ -83,8 +87,6 @@ def _write(parts: Parts, row: ClusterRow, told: SchedulerReport) -> None:
         row.scheduler_address, row.dashboard_address = told.address, told.dashboard_address
         row.revision += 1
     row.workers_ready = told.workers
-    for name in told.lost:
-        note(row, name, LOST_WORKER, parts)
     if told.wanted is not None and row.adapt is not None:
         bounds = AdaptRange.model_validate(row.adapt)
         wanted = min(max(told.wanted, bounds.minimum), bounds.maximum)
@@ -93,6 +95,18 @@ def _write(parts: Parts, row: ClusterRow, told: SchedulerReport) -> None:
     if told.idle:
         seconds = row.spec.get("idle_timeout_seconds") or 0.0
         clusters.end(row, IDLE.format(seconds=seconds))
+
+
+async def _give_up(session: AsyncSession, row: ClusterRow, name: str, parts: Parts) -> None:
+    """End a worker that its scheduler went on without, by force: what stands still hears no signal. Another
+    takes its place. Where it has ended already, its end is told of as any other."""
+    open_ones = select(WorkloadRow).where(WorkloadRow.cluster_id == row.id, WorkloadRow.ended_at.is_(None))
+    members = await session.scalars(open_ones)
+    found = next((one.id for one in members if cluster_moves.member_name(one) == name), None)
+    held = await workloads.locked(session, found) if found is not None else None
+    if held is not None and workloads.ask_to_stop(held, PLATFORM, LOST_WORKER):
+        held.grace_seconds = 0.0
+        note(row, name, LOST_WORKER, parts)
 
 
 def note(row: ClusterRow, member: str, reason: str, parts: Parts) -> None:

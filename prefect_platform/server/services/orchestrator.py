@@ -96,6 +96,10 @@ class Orchestrator(Protocol):
         final state stays as it is."""
         ...
 
+    async def run_parameters(self, flow_run_id: str) -> dict[str, Any]:
+        """What a flow run was started with: its deployment's parameters and over them its own."""
+        ...
+
     async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
         """The task runs of a flow run in the order in which they were due, at most `limit`; none of a flow
         run that Prefect does not know."""

@@ -105,13 +105,15 @@ class MemoryOrchestrator:
         scheduled_time: datetime | None,
         idempotency_key: str | None,
     ) -> FlowRunState:
-        self._deployment(deployment_id)
+        deployment = self._deployment(deployment_id)
         known = self._keys.get((deployment_id, idempotency_key or ""))
         if idempotency_key is not None and known is not None:
             return self.runs[known]
         run_id = str(uuid.uuid4())
         self.set_state(run_id, "SCHEDULED")
-        self.created[run_id] = CreatedRun(deployment_id, dict(parameters), list(tags), scheduled_time)
+        self.created[run_id] = CreatedRun(
+            deployment_id, {**deployment.parameters, **parameters}, list(tags), scheduled_time
+        )
         if idempotency_key is not None:
             self._keys[deployment_id, idempotency_key] = run_id
         return self.runs[run_id]
@@ -130,6 +132,13 @@ class MemoryOrchestrator:
         elif known.state_type not in FINAL:
             self.set_state(flow_run_id, "CANCELLING", message=reason)
         return self.runs[flow_run_id]
+
+    async def run_parameters(self, flow_run_id: str) -> dict[str, Any]:
+        self._answering()
+        if flow_run_id not in self.runs:
+            raise NotFound(f"Prefect does not know flow run {flow_run_id}.")
+        made = self.created.get(flow_run_id)
+        return {} if made is None else dict(made.parameters)
 
     async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
         self._answering()

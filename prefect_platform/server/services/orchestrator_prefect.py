@@ -116,6 +116,10 @@ class PrefectOrchestrator:
             raise Conflict(f"Prefect does not cancel run {now.name!r}, which is {now.state_name}: {why}")
         return now
 
+    async def run_parameters(self, flow_run_id: str) -> dict[str, Any]:
+        found = await self._ask("GET", f"/flow_runs/{flow_run_id}")
+        return dict(found.get("parameters") or {})
+
     async def task_runs(self, flow_run_id: str, limit: int) -> list[TaskRunState]:
         found: dict[str, TaskRunState] = {}
         for offset in range(0, limit, BATCH):

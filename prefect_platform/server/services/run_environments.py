@@ -17,7 +17,7 @@ def wanted(spec: EnvironmentSpec, mark: str, *, strict: bool) -> WantedEnvironme
         fingerprint=mark,
         python_version=spec.python_version,
         implementation=spec.implementation,
-        distributions=[_plain(one) for one in spec.distributions],
+        distributions=[plain(one) for one in spec.distributions],
         packages=spec.packages,
         start_script=spec.start_script,
         working_directory=spec.working_directory,
@@ -42,5 +42,6 @@ def found_uv() -> str | None:
         return shutil.which("uv")
 
 
-def _plain(one: Distribution) -> distributions.Distribution:
+def plain(one: Distribution) -> distributions.Distribution:
+    """A stored package, as the comparison takes it."""
     return distributions.Distribution(one.name, one.version, one.origin.value, one.url, one.commit)

@@ -4,11 +4,14 @@ Prefect, so that both sides always speak of the same run."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from prefect_platform.errors import Conflict, NotFound, OrchestratorUnavailable, UsageError
 from prefect_platform.names import nearest
@@ -125,6 +128,17 @@ async def _row(
     )
 
 
+SORTED: Mapping[RunSort, tuple[InstrumentedAttribute[Any], bool]] = {
+    RunSort.NEWEST: (RunRow.created_at, False),
+    RunSort.OLDEST: (RunRow.created_at, True),
+    RunSort.NAME: (RunRow.name, True),
+    RunSort.NAME_DESCENDING: (RunRow.name, False),
+    RunSort.SHORTEST: (RunRow.duration_ms, True),
+    RunSort.LONGEST: (RunRow.duration_ms, False),
+}
+"""By what a listing is sorted, and whether that rises."""
+
+
 async def listing(
     parts: Parts,
     caller: Caller,
@@ -157,21 +171,16 @@ async def listing(
             statement = statement.where(or_(named_so, RunRow.flow_id.in_(flows)))
         if since is not None:
             statement = statement.where(RunRow.created_at >= since)
-        first = RunRow.name if sort in (RunSort.NAME, RunSort.NAME_DESCENDING) else RunRow.created_at
-        ascending = sort in (RunSort.NAME, RunSort.OLDEST)
+        first, ascending = SORTED[sort]
         rows, following = await page(
             session, statement, [first, RunRow.id], cursor, limit, ascending=ascending
         )
     changed = await waiting.refresh(parts, rows)
     async with parts.database.reader() as session:
         if changed:
-            rows = list(
-                await session.scalars(
-                    select(RunRow)
-                    .where(RunRow.id.in_([row.id for row in rows]))
-                    .order_by(RunRow.created_at.desc(), RunRow.id.desc())
-                )
-            )
+            order = [row.id for row in rows]
+            again = await session.scalars(select(RunRow).where(RunRow.id.in_(order)))
+            rows = sorted(again, key=lambda row: order.index(row.id))
         return Page[Run](items=await run_views.runs(session, parts, rows), cursor=following)
 
 

@@ -138,3 +138,36 @@ def test_a_download_that_never_moves_is_given_up(script) -> None:
     script.then(cut(b"", 26, 206))
     with client(script.url) as found, pytest.raises(Unavailable):
         list(found.logs.pieces("w1", "flow", 0, 26))
+
+
+def hits(*lines: int) -> str:
+    found = [
+        {
+            "workload_id": "w1", "source": "flow", "line": line, "at": None, "text": "a delay", "start": 2,
+            "end": 7,
+        }
+        for line in lines
+    ]  # fmt: skip
+    return f"event: hits\ndata: {json.dumps(found)}\n\n"
+
+
+def test_a_search_that_breaks_off_is_begun_anew_and_tells_each_hit_once(script) -> None:
+    script.then(events(hits(0, 3), cut_off=True), events(hits(0, 3), hits(9), END))
+    with client(script.url) as found:
+        lines = [
+            hit.line for hit in found.logs.search("r1", "a&b", case=True, sources=["flow", "x"], limit=7)
+        ]
+    assert lines == [0, 3, 9]
+    query = "q=a%26b&case=True&source=flow&source=x&limit=7"
+    assert [one.path for one in script.seen] == [f"/api/v1/runs/r1/logs/search?{query}"] * 2
+
+
+ONE = {"workload_id": "w", "source": "flow", "line": 4, "at": None, "text": "KeyError", "start": 0, "end": 8}
+
+
+@pytest.mark.parametrize("body", [None, ONE], ids=["none", "one"])
+def test_the_first_error_is_a_line_or_nothing(script, body) -> None:
+    script.then(answer(200, body))
+    with client(script.url) as found:
+        hit = found.logs.first_error("r1")
+    assert (hit and hit.line) == (body and 4)

@@ -33,7 +33,7 @@ ANSWER = {
             r"Worker tcp://10\.0\.0\.8:1 \(name 3, process 42\) was lost while task 'sum' ran on it: its",
         ),
         ({}, r"used 1\.0 GiB of 2\.0 GiB when the task began\. Retries of the task"),
-        ({"how": "worker-ttl-1"}, "not been heard of"),
+        ({"how": "check-worker-ttl-1795819080.73"}, "not been heard of"),
         ({"how": "retire-workers-1"}, "it was retired"),
         ({"how": None}, "did not say why"),
         ({"lost": WORKER | {"memory_used": 2 << 30}}, "more memory"),

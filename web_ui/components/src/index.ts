@@ -11,6 +11,8 @@ export { FINAL, toneOf, type Tone } from './ui/status';
 export { Lasted, setServerTime, Time, useNow } from './ui/time';
 export * as words from './ui/words';
 export { beforeUserCode, phasesOf, type Phase } from './timeline/phases';
+export { JsonTree } from './json/JsonTree';
+export { written, type Json } from './json/written';
 export { Timeline, type Lane } from './timeline/Timeline';
 export { LogViewer } from './logs/LogViewer';
 export type { Scope } from './logs/book';

@@ -5,11 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    case,
+    literal,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from prefect_platform.server.db.tables.base import Base
-from prefect_platform.server.db.types import Id, Instant, Json
+from prefect_platform.server.db.types import Id, Instant, Json, milliseconds_of
 
 
 class RunRow(Base):
@@ -31,6 +43,16 @@ class RunRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    duration_ms: Mapped[int] = column_property(
+        case(
+            (
+                and_(ended_at.is_not(None), started_at.is_not(None)),
+                milliseconds_of(ended_at) - milliseconds_of(started_at),
+            ),
+            else_=literal(-1, BigInteger),
+        )
+    )
+    """From its start to its end; -1 of one that has not both."""
     __table_args__ = (
         Index("ix_runs_project_id", "project_id", "created_at", "id"),
         Index("ix_runs_flow_id", "flow_id", "created_at", "id"),
@@ -77,6 +99,8 @@ class WorkloadRow(Base):
     started_by: Mapped[str | None] = mapped_column(String(255))
     """Who started it, where that is known: as the run's."""
     promises: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    environment: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+    """The `FoundEnvironment` that its launcher told. One page reads it: nothing else loads it."""
     handle: Mapped[dict[str, Any]] = mapped_column(Json)
     """The backend's last checkpoint; empty before the first."""
     launcher_id: Mapped[str | None] = mapped_column(String(128))

@@ -29,6 +29,7 @@ FROZEN = {
     "v0011_jupyter.py": "59ccf1bac9df6bb5edec88d4c50422ba1544a0ecc870cb2463433a7d2981a266",
     "v0012_orchestrators_of_attempts.py": "f8a29f3146240595d9a3ccbce0f1530c33d5665f9d178dfed826f7703e1499b8",
     "v0013_clusters.py": "ebb1372957d0c470794fd7fbaf6cc1ad619bfc0a1beb630e6d2d893e9004b931",
+    "v0014_found_environments.py": "c243b7152b8d9f7333519df9959def43e7e42bef0816a535b0768ac2d3f81d0a",
 }
 """SHA-256 of every migration that somebody may have applied."""
 

@@ -70,6 +70,18 @@ async def test_pages_follow_each_other_in_every_order(stage: Scene) -> None:
     assert [run.id for run in await table(stage, RunSort.OLDEST)] == newest[::-1]
 
 
+async def test_the_longest_and_the_shortest(stage: Scene) -> None:
+    for name, seconds in (("b", 2.5), ("waits", None), ("c", 90.0), ("a", 0.001), ("again", 2.5)):
+        attempt = await stage.attempt(flow_run_name=name)
+        async with stage.parts.database.session() as session:
+            row = await session.get_one(RunRow, attempt.flow_run_id)
+            if seconds is not None:
+                row.started_at, row.ended_at = row.created_at, row.created_at + timedelta(seconds=seconds)
+    longest = [run.name for run in await table(stage, RunSort.LONGEST)]
+    assert (longest[0], {*longest[1:3]}, longest[3:]) == ("c", {"b", "again"}, ["a", "waits"])
+    assert [run.name for run in await table(stage, RunSort.SHORTEST)] == longest[::-1]
+
+
 async def test_a_cursor_of_another_order_is_refused(stage: Scene) -> None:
     for _ in range(2):
         await stage.attempt()

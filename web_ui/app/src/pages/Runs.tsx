@@ -19,7 +19,7 @@ const STATES: wire.Status[] = [
   'cancelled',
 ];
 
-const SORTS: wire.RunSort[] = ['newest', 'oldest', 'name', '-name'];
+const SORTS: wire.RunSort[] = ['newest', 'oldest', 'name', '-name', 'longest', 'shortest'];
 
 /** All runs of the project. What is looked for stands in the address. */
 export function Runs() {

@@ -51,7 +51,14 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
             {flow && <th>{t('run.flow')}</th>}
             <Sorted text={t('run.name')} up="name" down="-name" sort={sort} onSort={onSort} />
             <Sorted text={t('run.started')} up="oldest" down="newest" sort={sort} onSort={onSort} />
-            <th className="r">{t('run.duration')}</th>
+            <Sorted
+              text={t('run.duration')}
+              up="shortest"
+              down="longest"
+              sort={sort}
+              onSort={onSort}
+              className="r"
+            />
             <th className="r">{t('run.queued')}</th>
             <th className="r">{t('run.version')}</th>
             <th>{t('run.size')}</th>
@@ -142,13 +149,14 @@ interface SortedProps {
   down: wire.RunSort;
   sort: wire.RunSort;
   onSort?: (sort: wire.RunSort) => void;
+  className?: string;
 }
 
-function Sorted({ text, up, down, sort, onSort }: SortedProps) {
+function Sorted({ text, up, down, sort, onSort, className }: SortedProps) {
   const order = sort === up ? 'ascending' : sort === down ? 'descending' : undefined;
-  if (!onSort) return <th>{text}</th>;
+  if (!onSort) return <th className={className}>{text}</th>;
   return (
-    <th aria-sort={order}>
+    <th aria-sort={order} className={className}>
       <button onClick={() => onSort(sort === down ? up : down)}>
         {text} {order === 'ascending' ? '↑' : order === 'descending' ? '↓' : ''}
       </button>

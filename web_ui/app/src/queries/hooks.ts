@@ -37,6 +37,8 @@ export function useRun(id: string) {
     queryKey: ['runs', 'one', id],
     queryFn: ({ signal }) =>
       data(api.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: id } }, signal })),
+    // The steps of a start are told by no stream, and a start script takes as long as it likes.
+    refetchInterval: ({ state }) => (state.data?.status === 'starting' ? 10_000 : false),
   });
 }
 
@@ -113,6 +115,31 @@ export function useTaskRuns(run: string, open: boolean) {
     refetchInterval: open ? 10_000 : false,
     queryFn: ({ signal }) =>
       data(api.GET('/api/v1/runs/{run_id}/task-runs', { params: { path: { run_id: run } }, signal })),
+  });
+}
+
+/** What a run was started with: that never changes. */
+export function useRunParameters(run: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['run-parameters', run],
+    staleTime: Infinity,
+    meta: { fixed: true },
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/runs/{run_id}/parameters', { params: { path: { run_id: run } }, signal })),
+  });
+}
+
+/** The environment of a run. `looked` names the attempt and whether it was looked at: only that changes it. */
+export function useRunEnvironment(run: string, looked: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ['run-environment', run, looked],
+    staleTime: Infinity,
+    meta: { fixed: true },
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/runs/{run_id}/environment', { params: { path: { run_id: run } }, signal })),
+    placeholderData: (before, query) => (query?.queryKey[1] === run ? before : undefined),
   });
 }
 

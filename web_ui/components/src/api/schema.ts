@@ -1434,6 +1434,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Environment
+         * @description The environment of a run's last attempt beside the one that was registered, package by package.
+         */
+        get: operations["environment_api_v1_runs__run_id__environment_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/logs": {
         parameters: {
             query?: never;
@@ -1507,6 +1527,26 @@ export interface paths {
          *     `hits` (a list of LogHit) as they are found, `progress`, and at last `end`.
          */
         get: operations["search_run_api_v1_runs__run_id__logs_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Parameters
+         * @description What a run was started with, as Prefect holds it: without secrets, and bounded.
+         */
+        get: operations["parameters_api_v1_runs__run_id__parameters_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1740,6 +1780,26 @@ export interface paths {
         get: operations["own_connection_api_v1_workloads__workload_id__cluster_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workloads/{workload_id}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Environment
+         * @description Which environment the launcher found for a run.
+         */
+        post: operations["environment_api_v1_workloads__workload_id__environment_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2502,6 +2562,29 @@ export interface components {
             spec_digest: string;
         };
         /**
+         * Cut
+         * @description One place at which something was left out.
+         */
+        Cut: {
+            kind: components["schemas"]["CutKind"];
+            /**
+             * Left Out
+             * @description Characters or entries.
+             */
+            left_out: number;
+            /**
+             * Path
+             * @description JSON Pointer to the value, below `parameters`.
+             */
+            path: string;
+        };
+        /**
+         * CutKind
+         * @description What was left out of a value.
+         * @enum {string}
+         */
+        CutKind: "text" | "items" | "depth";
+        /**
          * DaskSpec
          * @description What somebody wants of a cluster. Sizes are names of the catalogue.
          */
@@ -2871,6 +2954,36 @@ export interface components {
             number: number;
             settings: components["schemas"]["VersionSettings"];
             status: components["schemas"]["VersionStatus"];
+        };
+        /**
+         * FoundEnvironment
+         * @description What a launcher found before user code, and how it was had. Wire model both ways.
+         */
+        FoundEnvironment: {
+            /**
+             * Differences
+             * @default []
+             */
+            differences: components["schemas"]["PackageDifference"][];
+            /** Executable */
+            executable: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /** How */
+            how: string;
+            /** Implementation */
+            implementation: string;
+            /**
+             * More Differences
+             * @default 0
+             */
+            more_differences: number;
+            /** Packages */
+            packages: number;
+            /** Platform */
+            platform: string;
+            /** Python Version */
+            python_version: string;
         };
         /**
          * Gap
@@ -3272,6 +3385,18 @@ export interface components {
          * @enum {string}
          */
         Origin: "index" | "vcs" | "editable" | "local";
+        /**
+         * PackageDifference
+         * @description One package that is not as it was registered; null stands for "not installed".
+         */
+        PackageDifference: {
+            /** Found */
+            found: string | null;
+            /** Package */
+            package: string;
+            /** Registered */
+            registered: string | null;
+        };
         /** Page[Agent] */
         Page_Agent_: {
             /**
@@ -3583,6 +3708,45 @@ export interface components {
             /** Notes */
             notes: string[];
             version: components["schemas"]["FlowVersion"];
+        };
+        /**
+         * RegisteredEnvironment
+         * @description What was captured when the version was registered.
+         */
+        RegisteredEnvironment: {
+            /**
+             * Fingerprint
+             * @description Over interpreter and packages, as a launcher reckons it.
+             */
+            fingerprint: string;
+            /**
+             * Id
+             * @description Names it below `/projects/{project}/environments`.
+             */
+            id: string;
+            /** Implementation */
+            implementation: string;
+            /** Python Version */
+            python_version: string;
+            /**
+             * Requirements
+             * @description What is added to what was captured.
+             */
+            requirements: string[];
+            /**
+             * Secrets
+             * @description Names of the secrets that it is given.
+             */
+            secrets: string[];
+            /** Start Script */
+            start_script: string | null;
+            /**
+             * Variables
+             * @description Names of the variables that it sets.
+             */
+            variables: string[];
+            /** Working Directory */
+            working_directory: string | null;
         };
         /** RegisterRequest */
         RegisterRequest: {
@@ -3923,6 +4087,28 @@ export interface components {
             workers: number;
         };
         /**
+         * RunEnvironment
+         * @description The environment of the last attempt of a run.
+         */
+        RunEnvironment: {
+            /**
+             * Attempt
+             * @description Null before the first.
+             */
+            attempt: number | null;
+            /** @description Null before its launcher has looked. */
+            found: components["schemas"]["FoundEnvironment"] | null;
+            /**
+             * Packages
+             * @description By name.
+             */
+            packages: components["schemas"]["RunPackage"][];
+            /** @description Null where none was captured. */
+            registered: components["schemas"]["RegisteredEnvironment"] | null;
+            /** Workload Id */
+            workload_id: string | null;
+        };
+        /**
          * RunOptions
          * @description Everything that `KubernetesRun` takes; what a backend cannot do has no effect there.
          */
@@ -3952,6 +4138,45 @@ export interface components {
             volumes: components["schemas"]["Volume"][];
         };
         /**
+         * RunPackage
+         * @description One package, as it was registered and as the run has it; null stands for "not installed".
+         */
+        RunPackage: {
+            /** Differs */
+            differs: boolean;
+            /**
+             * Found
+             * @description Null too where the run's environment was not looked at.
+             */
+            found: string | null;
+            /** Name */
+            name: string;
+            /** Registered */
+            registered: string | null;
+        };
+        /**
+         * RunParameters
+         * @description What a run was started with.
+         */
+        RunParameters: {
+            /**
+             * Cuts
+             * @description What was left out; empty where `parameters` is all of it.
+             */
+            cuts: components["schemas"]["Cut"][];
+            /**
+             * Large Numbers
+             * @description By JSON Pointer: whole numbers that a browser would round, as they are written.
+             */
+            large_numbers: {
+                [key: string]: string;
+            };
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * RunRequest
          * @description Start a deployment of a flow now, or at a time.
          */
@@ -3978,7 +4203,7 @@ export interface components {
          * @description How a listing of runs is sorted.
          * @enum {string}
          */
-        RunSort: "newest" | "oldest" | "name" | "-name";
+        RunSort: "newest" | "oldest" | "name" | "-name" | "shortest" | "longest";
         /**
          * ScaleRequest
          * @description Want so many workers. It ends adapting.
@@ -4865,6 +5090,8 @@ export type ClusterStatus = components['schemas']['ClusterStatus'];
 export type Code = components['schemas']['Code'];
 export type CodeKind = components['schemas']['CodeKind'];
 export type ConfirmRequest = components['schemas']['ConfirmRequest'];
+export type Cut = components['schemas']['Cut'];
+export type CutKind = components['schemas']['CutKind'];
 export type DaskSpec = components['schemas']['DaskSpec'];
 export type Deletion = components['schemas']['Deletion'];
 export type DeletionPlan = components['schemas']['DeletionPlan'];
@@ -4884,6 +5111,7 @@ export type Flow = components['schemas']['Flow'];
 export type FlowSchedule = components['schemas']['FlowSchedule'];
 export type FlowState = components['schemas']['FlowState'];
 export type FlowVersion = components['schemas']['FlowVersion'];
+export type FoundEnvironment = components['schemas']['FoundEnvironment'];
 export type Gap = components['schemas']['Gap'];
 export type GitReference = components['schemas']['GitReference'];
 export type GitRepository = components['schemas']['GitRepository'];
@@ -4911,6 +5139,7 @@ export type NotificationRuleCreate = components['schemas']['NotificationRuleCrea
 export type OpenLink = components['schemas']['OpenLink'];
 export type OpenRun = components['schemas']['OpenRun'];
 export type Origin = components['schemas']['Origin'];
+export type PackageDifference = components['schemas']['PackageDifference'];
 export type PageAgent = components['schemas']['Page_Agent_'];
 export type PageCluster = components['schemas']['Page_Cluster_'];
 export type PageEnvironment = components['schemas']['Page_Environment_'];
@@ -4938,6 +5167,7 @@ export type RecipeAction = components['schemas']['RecipeAction'];
 export type RecipeOutcome = components['schemas']['RecipeOutcome'];
 export type RecipesApply = components['schemas']['RecipesApply'];
 export type RegisterAnswer = components['schemas']['RegisterAnswer'];
+export type RegisteredEnvironment = components['schemas']['RegisteredEnvironment'];
 export type RegisterRequest = components['schemas']['RegisterRequest'];
 export type Renewed = components['schemas']['Renewed'];
 export type Resource = components['schemas']['Resource'];
@@ -4952,7 +5182,10 @@ export type ResultReport = components['schemas']['ResultReport'];
 export type Role = components['schemas']['Role'];
 export type Run = components['schemas']['Run'];
 export type RunDetail = components['schemas']['RunDetail'];
+export type RunEnvironment = components['schemas']['RunEnvironment'];
 export type RunOptions = components['schemas']['RunOptions'];
+export type RunPackage = components['schemas']['RunPackage'];
+export type RunParameters = components['schemas']['RunParameters'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type RunSort = components['schemas']['RunSort'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
@@ -7968,6 +8201,39 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
+    environment_api_v1_runs__run_id__environment_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEnvironment"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
     sources_of_run_api_v1_runs__run_id__logs_get: {
         parameters: {
             query?: never;
@@ -8090,6 +8356,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    parameters_api_v1_runs__run_id__parameters_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunParameters"];
+                };
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
@@ -8558,6 +8857,41 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ClusterConnection"];
                 };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    environment_api_v1_workloads__workload_id__environment_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoundEnvironment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];

@@ -13,6 +13,7 @@ const NAMES: Record<PhaseName, Text> = {
   queued: 'phase.queued',
   start: 'phase.start',
   environment: 'phase.environment',
+  script: 'phase.script',
   imports: 'phase.imports',
   running: 'phase.running',
   drain: 'phase.drain',

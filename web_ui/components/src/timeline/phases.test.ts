@@ -53,6 +53,28 @@ test('a run that succeeded is phases without gaps', () => {
   expect(beforeUserCode(found)).toBe(5);
 });
 
+test('a start script has a phase of its own, and one that failed is the last', () => {
+  const moves: [string, number][] = [
+    ['queued', 0],
+    ['provisioning', 1],
+    ['starting', 2],
+  ];
+  const script: [string, number][] = [
+    ['environment-ready', 3],
+    ['start-script-started', 4],
+    ['start-script-ended', 9],
+  ];
+  const went = workload([...moves, ['running', 11]], [...script, ['engine-started', 10]], 12);
+  expect(spans(phasesOf(went, Infinity)).slice(2)).toEqual([
+    ['environment', 2],
+    ['script', 6],
+    ['imports', 1],
+    ['running', 1],
+  ]);
+  const failed = workload([...moves, ['crashed', 10]], script, 10);
+  expect(spans(phasesOf(failed, Infinity)).at(-1)).toEqual(['script', 6]);
+});
+
 test('one that waits has waited until now', () => {
   const found = workload([['queued', 0]]);
   expect(spans(phasesOf(found, Date.parse(second(30))))).toEqual([['queued', 30]]);

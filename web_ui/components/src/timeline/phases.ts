@@ -1,6 +1,6 @@
 import type { Workload } from '../api/schema';
 
-export type PhaseName = 'queued' | 'start' | 'environment' | 'imports' | 'running' | 'drain';
+export type PhaseName = 'queued' | 'start' | 'environment' | 'script' | 'imports' | 'running' | 'drain';
 
 export interface Phase {
   name: PhaseName;
@@ -15,6 +15,7 @@ export interface Phase {
 const BEGINS: [PhaseName, string[]][] = [
   ['start', ['provisioning']],
   ['environment', ['starting']],
+  ['script', ['start-script-started']],
   ['imports', ['engine-started']],
   ['running', ['running']],
   ['drain', ['engine-ended']],

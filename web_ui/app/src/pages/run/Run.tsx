@@ -21,8 +21,10 @@ import { useRun } from '../../queries/hooks';
 import { useToast } from '../../shell/toasts';
 import { FlowLink, PageHead, RunBadge } from '../parts';
 import { Clusters } from './Clusters';
+import { RunEnvironment } from './Environment';
 import { RunFacts } from './Facts';
 import { RunLog } from './Log';
+import { RunParameters } from './Parameters';
 import { Promises } from './Promises';
 import { Tasks } from './Tasks';
 
@@ -54,6 +56,10 @@ function Shown({ run }: { run: wire.RunDetail }) {
           <RunFacts run={run} />
           <Clusters clusters={run.clusters ?? []} />
         </div>
+      </div>
+      <div className="two">
+        <RunParameters run={run} />
+        <RunEnvironment run={run} />
       </div>
       <Tasks run={run} open={!FINAL.has(run.status ?? '')} />
     </>
