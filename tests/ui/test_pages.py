@@ -120,10 +120,10 @@ def test_filters_stand_in_the_address(place: Place, visit: Visit) -> None:
 def test_the_longest_runs_are_a_click_away(place: Place, visit: Visit) -> None:
     one = signed_in(visit, place)
     one.go("/p/default/runs")
-    one.page.get_by_role("button", name="Duration").click()
+    one.page.get_by_role("button", name="Took").click()
     one.page.wait_for_url("**/runs?sort=longest")
-    expect(one.page.get_by_role("columnheader", name="Duration ↓")).to_be_visible()
-    one.page.get_by_role("button", name="Duration").click()
+    expect(one.page.get_by_role("columnheader", name="Took ↓")).to_be_visible()
+    one.page.get_by_role("button", name="Took").click()
     one.page.wait_for_url("**/runs?sort=shortest")
     expect(one.page.get_by_role("link", name="otter").first).to_be_visible()
 
