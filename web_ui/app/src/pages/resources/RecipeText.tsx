@@ -69,7 +69,7 @@ function FileButton({ onFile }: { onFile: (file: File | undefined) => void }) {
 }
 
 /** What a file says. Throws in words what it is instead of a recipe. */
-export async function textOf(file: File, t: ReturnType<typeof useText>): Promise<string> {
+async function textOf(file: File, t: ReturnType<typeof useText>): Promise<string> {
   const { name } = file;
   if (file.size > MOST_BYTES) throw new Error(t('recipe.file.large', { name, kib: MOST_BYTES >> 10 }));
   let bytes: ArrayBuffer;
