@@ -5,6 +5,7 @@ export type { ParametersFormProps, ResourceFormProps } from './form';
 export type * as wire from './api/schema';
 export { fill, I18nProvider, translate, useText, type Text, type Translate } from './host/i18n';
 export { TransportProvider, useTransport, type Transport } from './host/transport';
+export { ListCard, Table, type Column } from './ui/List';
 export * from './ui/primitives';
 export { FINAL, toneOf, type Tone } from './ui/status';
 export { Lasted, setServerTime, Time, useNow } from './ui/time';

@@ -1331,6 +1331,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/sizes/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Evidence
+         * @description The highest memory of the last starts of a kind in a project, by size; of one `resource` alone, by its
+         *     id.
+         */
+        get: operations["evidence_api_v1_projects__project__sizes_evidence_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/usage": {
         parameters: {
             query?: never;
@@ -4518,6 +4539,18 @@ export interface components {
             unavailable: string | null;
         };
         /**
+         * SizeEvidence
+         * @description How much memory the last starts with one size needed.
+         */
+        SizeEvidence: {
+            /** Peak Memory Bytes */
+            peak_memory_bytes: number;
+            /** Size */
+            size: string | null;
+            /** Starts */
+            starts: number;
+        };
+        /**
          * SizeList
          * @description The catalogue in the operator's order, and the devices that this platform allocates by itself.
          */
@@ -5228,6 +5261,7 @@ export type ShutdownRequest = components['schemas']['ShutdownRequest'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignInLink = components['schemas']['SignInLink'];
 export type Size = components['schemas']['Size'];
+export type SizeEvidence = components['schemas']['SizeEvidence'];
 export type SizeList = components['schemas']['SizeList'];
 export type SourceFile = components['schemas']['SourceFile'];
 export type Status = components['schemas']['Status'];
@@ -8028,6 +8062,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_SecretUse_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    evidence_api_v1_projects__project__sizes_evidence_get: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["WorkloadKind"];
+                resource?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SizeEvidence"][];
                 };
             };
             401: components["responses"]["Problem401"];
