@@ -42,6 +42,17 @@ class Size(Answer):
     """Why it cannot start here, if it cannot: disabled, too large for the machine, no such GPU."""
 
 
+class SizeEvidence(Answer):
+    """How much memory the last starts with one size needed."""
+
+    size: Label | None
+    """None: those that asked for cores and memory instead."""
+    starts: int
+    """As many as ended lately and told their peak."""
+    peak_memory_bytes: int
+    """The highest of them. More than the size has where one was ended for that."""
+
+
 class SizeList(Answer):
     """The catalogue in the operator's order, and the devices that this platform allocates by itself."""
 

@@ -91,6 +91,7 @@ POST   /attempts/{attempt_id}/settle                A
 POST   /attempts/{attempt_id}/cancel                A
 GET    /capacity                                    UA
 GET    /sizes                                       UAC
+GET    /projects/{project}/sizes/evidence           U
 GET    /projects/{project}/agents                   U
 POST   /projects/{project}/agents                   U
 GET    /projects/{project}/agents/{name}            U

@@ -71,6 +71,7 @@ def pages(client: PlatformClient, seeded: Seeded) -> Iterator[tuple[str, str]]:
     yield "flow", f"/flows/{seeded.flow}"
     for name in ("resources", "jupyter", "agents", "clusters", "secrets", "sizes", "usage", "tokens"):
         yield name, f"/{name}"
+    yield "recipe", "/resources/new-from-recipe"
     yield "agent", "/resources/prefect-agent/local"
     yield "agent-edit", "/resources/prefect-agent/local/edit"
     for kind in ("jupyter-server", "prefect-agent", "dask-cluster"):

@@ -22,6 +22,7 @@ PAGES = {
     "Flows": "/flows",
     "Resources": "/resources",
     "notebook": "/resources/jupyter-server/notebook",
+    "New from recipe": "/resources/new-from-recipe",
     "Jupyter servers": "/jupyter",
     "Prefect agents": "/agents",
     "Dask clusters": "/clusters",

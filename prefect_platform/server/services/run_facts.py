@@ -15,6 +15,9 @@ from prefect_platform.server.db.types import milliseconds_of
 from prefect_platform.server.services.usage_period import milliseconds
 from prefect_platform.server.services.usage_sums import HOUR
 
+PEAK = cast(WorkloadRow.end["peak_memory_bytes"].as_string(), BigInteger)
+"""The most memory that a workload had, in bytes; NULL before its end, and where nobody saw it."""
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -60,8 +63,7 @@ def _sums(now: datetime) -> tuple[Any, Any]:
     """The highest peak of some workloads, and what they cost together."""
     until = func.coalesce(milliseconds_of(WorkloadRow.ended_at), literal(milliseconds(now), BigInteger))
     held = until - milliseconds_of(WorkloadRow.admitted_at)
-    peak = func.max(cast(WorkloadRow.end["peak_memory_bytes"].as_string(), BigInteger))
-    return peak.label("peak"), func.sum(held / HOUR * WorkloadRow.price_per_hour).label("price")
+    return func.max(PEAK).label("peak"), func.sum(held / HOUR * WorkloadRow.price_per_hour).label("price")
 
 
 def _attempts(run_ids: Sequence[str], now: datetime) -> Select[Any]:

@@ -1,6 +1,7 @@
 import '@prefect-platform/components/style/tokens.css';
 import '@prefect-platform/components/style/base.css';
 import '@prefect-platform/components/style/timeline.css';
+import '@prefect-platform/components/style/charts.css';
 import '@prefect-platform/components/style/json.css';
 import '@prefect-platform/components/style/logs.css';
 import './style/shell.css';

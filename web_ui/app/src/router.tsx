@@ -66,6 +66,10 @@ const pages: RouteObject[] = [
     lazy: async () => ({ Component: (await import('./pages/resources/New')).New }),
   },
   {
+    path: 'resources/new-from-recipe',
+    lazy: async () => ({ Component: (await import('./pages/resources/NewFromRecipe')).NewFromRecipe }),
+  },
+  {
     path: 'resources/:kind/:name/edit',
     lazy: async () => ({ Component: (await import('./pages/resources/Edit')).Edit }),
   },

@@ -1,15 +1,4 @@
-import {
-  Button,
-  Card,
-  data,
-  Empty,
-  Problem,
-  Skeleton,
-  useApi,
-  useText,
-  words,
-  type wire,
-} from '@prefect-platform/components';
+import { Button, data, ListCard, useApi, useText, words, type wire } from '@prefect-platform/components';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
@@ -104,30 +93,27 @@ export function RunList({ filters, flow = true, onSort }: ListProps) {
   const runs = useRuns(filters);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const found = useMemo(() => runs.data?.pages.flatMap((page) => page.items) ?? [], [runs.data]);
-  if (runs.isError) return <Problem error={runs.error} again={() => void runs.refetch()} />;
   return (
-    <Card
+    <ListCard
       label={t('runs.title')}
       title={t('runs.shown', { count: words.count(found.length) })}
       actions={<Bulk runs={found.filter((run) => chosen.has(run.id))} done={() => setChosen(new Set())} />}
+      query={runs}
+      lines={6}
+      count={found.length}
+      none={filters.text || filters.flow || filters.status ? t('runs.none') : t('runs.noneYet')}
     >
-      {runs.isPending ? (
-        <Skeleton lines={6} />
-      ) : found.length === 0 ? (
-        <Empty>{filters.text || filters.flow || filters.status ? t('runs.none') : t('runs.noneYet')}</Empty>
-      ) : (
-        <RunsTable
-          runs={found}
-          flow={flow}
-          sort={filters.sort ?? 'newest'}
-          onSort={onSort}
-          chosen={chosen}
-          onChoose={setChosen}
-          more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined}
-          loading={runs.isFetchingNextPage}
-        />
-      )}
-    </Card>
+      <RunsTable
+        runs={found}
+        flow={flow}
+        sort={filters.sort ?? 'newest'}
+        onSort={onSort}
+        chosen={chosen}
+        onChoose={setChosen}
+        more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined}
+        loading={runs.isFetchingNextPage}
+      />
+    </ListCard>
   );
 }
 

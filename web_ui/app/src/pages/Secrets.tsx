@@ -1,12 +1,11 @@
 import {
   Button,
-  Card,
   Confirm,
   data,
   Dialog,
-  Empty,
+  ListCard,
   Problem,
-  Skeleton,
+  Table,
   Time,
   useApi,
   useText,
@@ -28,7 +27,6 @@ export function Secrets() {
   const [editing, setEditing] = useState<string | null>(null);
   const [deleting, setDeleting] = useState<string | null>(null);
   const shown = query.get('secret');
-  if (secrets.isError) return <Problem error={secrets.error} again={() => void secrets.refetch()} />;
   const found = secrets.data ?? [];
   return (
     <>
@@ -37,60 +35,46 @@ export function Secrets() {
           {t('secrets.new')}
         </Button>
       </PageHead>
-      <Card label={t('secrets.title')}>
-        {secrets.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>{t('secrets.none')}</Empty>
-        ) : (
-          <div className="pp-table-scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('secret.name')}</th>
-                  <th className="r">{t('secret.version')}</th>
-                  <th>{t('resource.owner')}</th>
-                  <th>{t('secret.changed')}</th>
-                  <th>
-                    <span className="unseen">{t('secret.set')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {found.map((one) => (
-                  <tr key={one.name}>
-                    <td>
-                      <button
-                        className="pp-link mono"
-                        aria-expanded={shown === one.name}
-                        onClick={() => setQuery(shown === one.name ? {} : { secret: one.name })}
-                      >
-                        {one.name}
-                      </button>
-                      {!one.maskable && <div className="reason">{t('secret.notMaskable')}</div>}
-                    </td>
-                    <td className="r num">{one.version}</td>
-                    <td>{one.owner}</td>
-                    <td>
-                      <Since at={one.updated_at} />
-                    </td>
-                    <td className="r">
-                      <span className="row" style={{ justifyContent: 'flex-end' }}>
-                        <Button small onClick={() => setEditing(one.name)}>
-                          {t('secret.set')}
-                        </Button>
-                        <Button small look="danger" onClick={() => setDeleting(one.name)}>
-                          {t('delete')}
-                        </Button>
-                      </span>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Card>
+      <ListCard label={t('secrets.title')} query={secrets} count={found.length} none={t('secrets.none')}>
+        <Table
+          rows={found}
+          id={(one) => one.name}
+          columns={[
+            {
+              title: t('secret.name'),
+              cell: (one) => (
+                <>
+                  <button
+                    className="pp-link mono"
+                    aria-expanded={shown === one.name}
+                    onClick={() => setQuery(shown === one.name ? {} : { secret: one.name })}
+                  >
+                    {one.name}
+                  </button>
+                  {!one.maskable && <div className="reason">{t('secret.notMaskable')}</div>}
+                </>
+              ),
+            },
+            { title: t('secret.version'), as: 'number', cell: (one) => one.version },
+            { title: t('resource.owner'), cell: (one) => one.owner },
+            { title: t('secret.changed'), cell: (one) => <Since at={one.updated_at} /> },
+            {
+              title: t('secret.set'),
+              as: 'buttons',
+              cell: (one) => (
+                <>
+                  <Button small onClick={() => setEditing(one.name)}>
+                    {t('secret.set')}
+                  </Button>
+                  <Button small look="danger" onClick={() => setDeleting(one.name)}>
+                    {t('delete')}
+                  </Button>
+                </>
+              ),
+            },
+          ]}
+        />
+      </ListCard>
       {shown && <Uses name={shown} />}
       <Editor name={editing} onClose={() => setEditing(null)} />
       <Deletion name={deleting} onClose={() => setDeleting(null)} />
@@ -103,51 +87,36 @@ function Uses({ name }: { name: string }) {
   const uses = useSecretUses(name);
   const found = uses.data?.items ?? [];
   return (
-    <Card title={`${t('secret.uses')}: ${name}`}>
-      {uses.isPending ? (
-        <Skeleton />
-      ) : found.length === 0 ? (
-        <Empty>{t('secret.usesNone')}</Empty>
-      ) : (
-        <div className="pp-table-scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>{t('secret.usedBy')}</th>
-                <th className="r">{t('secret.version')}</th>
-                <th>{t('run.by')}</th>
-                <th>{t('secret.at')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((use) => (
-                <Use key={`${use.workload_id}/${use.version}`} use={use} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Card>
+    <ListCard
+      title={`${t('secret.uses')}: ${name}`}
+      query={uses}
+      count={found.length}
+      none={t('secret.usesNone')}
+    >
+      <Table
+        rows={found}
+        id={(use) => `${use.workload_id}/${use.version}`}
+        columns={[
+          { title: t('secret.usedBy'), cell: (use) => <UsedBy use={use} /> },
+          { title: t('secret.version'), as: 'number', cell: (use) => use.version },
+          { title: t('run.by'), cell: (use) => use.user ?? '–' },
+          { title: t('secret.at'), className: 'small soft', cell: (use) => <Time at={use.at} /> },
+        ]}
+      />
+    </ListCard>
   );
 }
 
-function Use({ use }: { use: wire.SecretUse }) {
+function UsedBy({ use }: { use: wire.SecretUse }) {
   const project = useProject();
   const what = use.flow
     ? `${use.flow}${use.flow_version ? ` version ${use.flow_version}` : ''}`
     : use.resource;
   return (
-    <tr>
-      <td>
-        {use.run_id && !use.run_removed ? <Link to={`/p/${project}/runs/${use.run_id}`}>{what}</Link> : what}
-        {use.flow && use.resource && <span className="faint"> {use.resource}</span>}
-      </td>
-      <td className="r num">{use.version}</td>
-      <td>{use.user ?? '–'}</td>
-      <td className="small soft">
-        <Time at={use.at} />
-      </td>
-    </tr>
+    <>
+      {use.run_id && !use.run_removed ? <Link to={`/p/${project}/runs/${use.run_id}`}>{what}</Link> : what}
+      {use.flow && use.resource && <span className="faint"> {use.resource}</span>}
+    </>
   );
 }
 

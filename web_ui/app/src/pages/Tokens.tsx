@@ -1,14 +1,13 @@
 import {
   Badge,
   Button,
-  Card,
   Confirm,
   Copy,
   data,
   Dialog,
-  Empty,
+  ListCard,
   Problem,
-  Skeleton,
+  Table,
   Time,
   useApi,
   useText,
@@ -25,7 +24,6 @@ export function Tokens() {
   const tokens = useTokens();
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<wire.Token | null>(null);
-  if (tokens.isError) return <Problem error={tokens.error} again={() => void tokens.refetch()} />;
   const found = [...(tokens.data ?? [])].sort((a, b) => b.created_at.localeCompare(a.created_at));
   return (
     <>
@@ -34,54 +32,35 @@ export function Tokens() {
           {t('tokens.new')}
         </Button>
       </PageHead>
-      <Card label={t('tokens.title')}>
-        {tokens.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>–</Empty>
-        ) : (
-          <div className="pp-table-scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('token.label')}</th>
-                  <th>{t('token.kind')}</th>
-                  <th>{t('project')}</th>
-                  <th>{t('token.created')}</th>
-                  <th>{t('token.expires')}</th>
-                  <th>
-                    <span className="unseen">{t('token.revoke')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {found.map((one) => (
-                  <tr key={one.id}>
-                    <td>{one.label}</td>
-                    <td className="soft">{one.kind}</td>
-                    <td>{one.project ?? '–'}</td>
-                    <td>
-                      <Since at={one.created_at} />
-                    </td>
-                    <td className="small soft">
-                      {one.expires_at ? <Time at={one.expires_at} /> : t('token.never')}
-                    </td>
-                    <td className="r">
-                      {one.revoked_at ? (
-                        <Badge tone="idle">{t('token.revoked')}</Badge>
-                      ) : (
-                        <Button small look="danger" onClick={() => setRevoking(one)}>
-                          {t('token.revoke')}
-                        </Button>
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Card>
+      <ListCard label={t('tokens.title')} query={tokens} count={found.length} none="–">
+        <Table
+          rows={found}
+          id={(one) => one.id}
+          columns={[
+            { title: t('token.label'), cell: (one) => one.label },
+            { title: t('token.kind'), className: 'soft', cell: (one) => one.kind },
+            { title: t('project'), cell: (one) => one.project ?? '–' },
+            { title: t('token.created'), cell: (one) => <Since at={one.created_at} /> },
+            {
+              title: t('token.expires'),
+              className: 'small soft',
+              cell: (one) => (one.expires_at ? <Time at={one.expires_at} /> : t('token.never')),
+            },
+            {
+              title: t('token.revoke'),
+              as: 'buttons',
+              cell: (one) =>
+                one.revoked_at ? (
+                  <Badge tone="idle">{t('token.revoked')}</Badge>
+                ) : (
+                  <Button small look="danger" onClick={() => setRevoking(one)}>
+                    {t('token.revoke')}
+                  </Button>
+                ),
+            },
+          ]}
+        />
+      </ListCard>
       {making && <NewToken onClose={() => setMaking(false)} />}
       <Revocation token={revoking} onClose={() => setRevoking(null)} />
     </>

@@ -1331,6 +1331,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/sizes/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Evidence
+         * @description The highest memory of the last starts of a kind in a project, by size; of one `resource` alone, by its
+         *     id.
+         */
+        get: operations["evidence_api_v1_projects__project__sizes_evidence_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/usage": {
         parameters: {
             query?: never;
@@ -1982,6 +2003,26 @@ export interface paths {
          * @description The launcher's last word, after its logs are sealed.
          */
         post: operations["result_api_v1_workloads__workload_id__result_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workloads/{workload_id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples Of Workload
+         * @description What it used of cores, memory and GPUs over its life, in at most so many points.
+         */
+        get: operations["samples_of_workload_api_v1_workloads__workload_id__samples_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4184,6 +4225,41 @@ export interface components {
          */
         RunSort: "newest" | "oldest" | "name" | "-name" | "shortest" | "longest";
         /**
+         * Sample
+         * @description The time from the point before to `at`.
+         */
+        Sample: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cores */
+            cores: number;
+            /** Gpu Memory Bytes */
+            gpu_memory_bytes: number | null;
+            /** Gpu Percent */
+            gpu_percent: number | null;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * Samples
+         * @description A workload's declared size, and what it used of it, oldest first.
+         */
+        Samples: {
+            /** Cores */
+            cores: number;
+            /** Gpus */
+            gpus: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Points */
+            points: components["schemas"]["Sample"][];
+            /** Workload Id */
+            workload_id: string;
+        };
+        /**
          * ScaleRequest
          * @description Want so many workers. It ends adapting.
          */
@@ -4461,6 +4537,18 @@ export interface components {
             shm_bytes: number | null;
             /** Unavailable */
             unavailable: string | null;
+        };
+        /**
+         * SizeEvidence
+         * @description How much memory the last starts with one size needed.
+         */
+        SizeEvidence: {
+            /** Peak Memory Bytes */
+            peak_memory_bytes: number;
+            /** Size */
+            size: string | null;
+            /** Starts */
+            starts: number;
         };
         /**
          * SizeList
@@ -5155,6 +5243,8 @@ export type RunPackage = components['schemas']['RunPackage'];
 export type RunParameters = components['schemas']['RunParameters'];
 export type RunRequest = components['schemas']['RunRequest'];
 export type RunSort = components['schemas']['RunSort'];
+export type Sample = components['schemas']['Sample'];
+export type Samples = components['schemas']['Samples'];
 export type ScaleRequest = components['schemas']['ScaleRequest'];
 export type ScheduledRun = components['schemas']['ScheduledRun'];
 export type SchedulerOrders = components['schemas']['SchedulerOrders'];
@@ -5171,6 +5261,7 @@ export type ShutdownRequest = components['schemas']['ShutdownRequest'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignInLink = components['schemas']['SignInLink'];
 export type Size = components['schemas']['Size'];
+export type SizeEvidence = components['schemas']['SizeEvidence'];
 export type SizeList = components['schemas']['SizeList'];
 export type SourceFile = components['schemas']['SourceFile'];
 export type Status = components['schemas']['Status'];
@@ -7986,6 +8077,42 @@ export interface operations {
             507: components["responses"]["Problem507"];
         };
     };
+    evidence_api_v1_projects__project__sizes_evidence_get: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["WorkloadKind"];
+                resource?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SizeEvidence"][];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
     show_api_v1_projects__project__usage_get: {
         parameters: {
             query?: {
@@ -9210,6 +9337,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workload"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            416: components["responses"]["Problem416"];
+            422: components["responses"]["Problem422"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            507: components["responses"]["Problem507"];
+        };
+    };
+    samples_of_workload_api_v1_workloads__workload_id__samples_get: {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path: {
+                workload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
                 };
             };
             401: components["responses"]["Problem401"];

@@ -74,6 +74,25 @@ describe('a new Jupyter server', () => {
     expect(huge).toHaveProperty('disabled', true);
   });
 
+  it('shows beside each size what was needed of it here', async () => {
+    const platform = new FormPlatform();
+    platform.evidence.all = [{ size: 'medium', starts: 3, peak_memory_bytes: 3.1 * 2 ** 30 }];
+    await shown(platform);
+    await screen.findByRole('radio', { name: /medium.*last starts here: peak 3.1 GiB of 4/ });
+    expect(screen.getByRole('radio', { name: /small/ }).closest('label')?.textContent).not.toContain('peak');
+  });
+
+  it('begins with a recipe, which is no change of it', async () => {
+    const onDirty = vi.fn();
+    const initial = { name: 'mine', spec: { size: 'medium', packages: ['polars'], gpu: null } };
+    await shown(new FormPlatform(), { initial, onDirty });
+    expect(screen.getByLabelText('Name')).toHaveProperty('value', 'mine');
+    expect(await screen.findByRole('radio', { name: /medium/ })).toHaveProperty('checked', true);
+    expect(onDirty.mock.calls).toEqual([[false]]);
+    type('Name', 'other');
+    expect(onDirty).toHaveBeenLastCalledWith(true);
+  });
+
   it('is made once although it is sent twice', async () => {
     const platform = new FormPlatform();
     const onSaved = await shown(platform, { initial: { name: 'mine' } });
@@ -170,6 +189,28 @@ describe('a change', () => {
       spec: { size: 'medium', packages: ['polars'] },
       unchanged_since: '2026-03-01T12:00:00.000000Z',
     });
+  });
+
+  it('can be what a recipe says', async () => {
+    const platform = new FormPlatform();
+    const initial = { name: 'mine', spec: { size: 'medium' } };
+    await shown(platform, { resource: platform.put('mine', SPEC), initial });
+    const card = within(screen.getByRole('region', { name: 'What changes' }));
+    expect(card.getByText('small').tagName).toBe('DEL');
+    expect(card.getByText('polars').tagName).toBe('DEL');
+    press('Save changes');
+    await waitFor(() => expect(platform.calls[0]?.body.spec).toEqual({ size: 'medium' }));
+  });
+
+  it('holds its own starts against every size', async () => {
+    const platform = new FormPlatform();
+    platform.evidence['rs-mine'] = [
+      { size: 'small', starts: 2, peak_memory_bytes: 2 * 2 ** 30 },
+      { size: null, starts: 1, peak_memory_bytes: 3.1 * 2 ** 30 },
+    ];
+    await shown(platform, { resource: platform.put('mine', SPEC) });
+    await screen.findByRole('radio', { name: /small.*too small for its last starts: peak 3.1 GiB of/ });
+    await screen.findByRole('radio', { name: /medium.*fits its last starts: peak 3.1 GiB of/ });
   });
 
   it('can be brought to what runs at once', async () => {

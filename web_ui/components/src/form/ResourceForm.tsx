@@ -7,12 +7,12 @@ import { Code } from './Code';
 import type { FormContext } from './context';
 import { useFirstFault } from './focus';
 import { uiSchema } from './kinds';
-import type { Cluster, Evidence, Kind, Resource, Spec } from './model';
+import type { Cluster, Kind, Resource, Spec } from './model';
 import { NameCard } from './NameCard';
 import type { FieldProblem } from './problems';
 import type { Schema } from './schema';
 import { SchemaForm } from './SchemaForm';
-import { useFlows, useSecrets, useSizes, useSpecSchema } from './sources';
+import { useEvidence, useFlows, useSecrets, useSizes, useSpecSchema } from './sources';
 import { Takes } from './Takes';
 import { isPlaced, lasting, useDocument, type Document } from './useDocument';
 import { useSaving } from './useSaving';
@@ -23,10 +23,8 @@ export interface ResourceFormProps {
   project: string;
   /** The one that is changed; a new one where it is left out. */
   resource?: Resource;
-  /** What a new one begins with, such as a recipe or another's spec. */
+  /** What it is to be at first, such as what a recipe says; of one that is there, with its name. */
   initial?: { name?: string; spec?: Spec };
-  /** What the last runs used, to choose a size by. */
-  evidence?: Evidence | null;
   onSaved: (made: Resource | Cluster) => void;
   /** Whether something would be lost by leaving it. */
   onDirty?: (dirty: boolean) => void;
@@ -50,7 +48,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
   const [again, setAgain] = useState(false);
   const document = useDocument(props, t);
   const saving = useSaving(document, { flow, again, onSaved: props.onSaved });
-  const around = useAround(project, kind);
+  const around = useAround(project, kind, props.resource);
   const { own, kept, name, dirty } = document;
   const problems = useMemo(
     () => [...own, ...lasting(saving.refusal, kept, name)],
@@ -63,7 +61,6 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
     ...around.context,
     kind,
     spec: document.spec,
-    evidence: props.evidence,
     problems,
     set: document.set,
   };
@@ -114,7 +111,7 @@ function Loaded(props: ResourceFormProps & { schema: Schema }) {
 }
 
 /** What the fields choose from. */
-function useAround(project: string, kind: Kind) {
+function useAround(project: string, kind: Kind, resource?: Resource) {
   const sizes = useSizes();
   const secrets = useSecrets(project);
   const flows = useFlows(project, kind === 'dask-cluster');
@@ -122,6 +119,7 @@ function useAround(project: string, kind: Kind) {
     sizes: sizes.data?.items ?? [],
     gpus: sizes.data?.gpus ?? [],
     secrets: secrets.data ?? [],
+    evidence: useEvidence(project, kind, resource),
   };
   const reload = () => void Promise.all([sizes.refetch(), secrets.refetch(), flows.refetch()]);
   const error = sizes.error ?? secrets.error ?? flows.error;

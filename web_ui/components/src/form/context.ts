@@ -1,4 +1,4 @@
-import type { Evidence, Gpu, Kind, Secret, Size, Spec } from './model';
+import type { EvidenceOf, Gpu, Kind, Secret, Size, Spec } from './model';
 import type { FieldProblem } from './problems';
 
 /** What every field of a resource's form can see and do. */
@@ -8,7 +8,7 @@ export interface FormContext {
   sizes?: readonly Size[];
   gpus?: readonly Gpu[];
   secrets?: readonly Secret[];
-  evidence?: Evidence | null;
+  evidence?: EvidenceOf;
   problems?: readonly FieldProblem[];
   /** Changes several fields at once; `undefined` takes one out. */
   set?: (part: Spec) => void;

@@ -33,9 +33,13 @@ export interface Wanted {
   there: boolean;
 }
 
-/** What is known of how much was used, to choose a size by. */
+/** The most memory that past starts needed, to choose a size by. */
 export interface Evidence {
-  /** Highest memory of the last runs, in bytes. */
   peak_memory_bytes: number;
-  runs: number;
+  starts: number;
+  /** Whether those were its own starts, so that every size can be held against them. */
+  own: boolean;
 }
+
+/** What is known of a size. */
+export type EvidenceOf = (size: string) => Evidence | undefined;

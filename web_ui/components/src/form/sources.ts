@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { data, useApi, type Api } from '../api/client';
-import type { Kind, Schemas } from './model';
+import type { EvidenceOf, Kind, Resource, Schemas } from './model';
 import { daskSchema, specSchema, type Schema } from './schema';
 
 const LONG = 300_000;
@@ -12,10 +12,45 @@ export function useSpecSchema(kind: Kind) {
 }
 
 async function schemaOf(api: Api, kind: Kind): Promise<Schema> {
-  if (kind !== 'dask-cluster')
-    return specSchema((await data(api.GET('/api/v1/recipe-schema'))) as Schema, kind);
+  if (kind !== 'dask-cluster') return specSchema(await recipeSchema(api), kind);
   const path = '/api/v1/openapi.json' as '/api/v1/recipe-schema'; // it does not describe itself
   return daskSchema(await data(api.GET(path)));
+}
+
+const recipeSchema = (api: Api) => data(api.GET('/api/v1/recipe-schema')) as Promise<Schema>;
+
+/** The schema of recipes of all kinds. */
+export function useRecipeSchema() {
+  const api = useApi();
+  return useQuery({ queryKey: ['recipe-schema'], queryFn: () => recipeSchema(api), staleTime: LONG });
+}
+
+/**
+ * What one that is there needed in all its starts, or, of a new one, what those of each size needed here. It is a
+ * help: where it cannot be had, nothing is said.
+ */
+export function useEvidence(project: string, kind: Kind, resource?: Resource): EvidenceOf {
+  const api = useApi();
+  const { data: found = [] } = useQuery({
+    queryKey: ['size-evidence', project, kind, resource?.id],
+    enabled: kind === 'jupyter-server',
+    staleTime: LONG,
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/projects/{project}/sizes/evidence', {
+          params: { path: { project }, query: { kind: 'jupyter-server', resource: resource?.id } },
+        }),
+      ),
+  });
+  return (size) => {
+    const told = resource === undefined ? found.filter((one) => one.size === size) : found;
+    if (told.length === 0) return undefined;
+    return {
+      peak_memory_bytes: Math.max(...told.map((one) => one.peak_memory_bytes)),
+      starts: told.reduce((sum, one) => sum + one.starts, 0),
+      own: resource !== undefined,
+    };
+  };
 }
 
 export function useSizes() {

@@ -28,7 +28,7 @@ interface Start {
 export function useDocument({ kind, project, schema, initial, ...given }: Start, t: Translate) {
   const [resource, setResource] = useState(given.resource);
   const [name, setName] = useState(given.resource?.name ?? initial?.name ?? '');
-  const [spec, setSpec] = useState<Spec>(() => normal(given.resource?.spec ?? initial?.spec ?? {}));
+  const [spec, setSpec] = useState<Spec>(() => normal(initial?.spec ?? given.resource?.spec ?? {}));
   const [start, setStart] = useState(true);
   const kept = useMemo(() => said(spec, schema), [spec, schema]);
   const before = useMemo(() => said(resource?.spec ?? {}, schema), [resource, schema]);
@@ -36,7 +36,11 @@ export function useDocument({ kind, project, schema, initial, ...given }: Start,
   const own = useMemo(() => ownProblems(kind, kept, schema, t), [kind, kept, schema, t]);
   const set = useCallback((part: Spec) => setSpec((all) => withoutGone({ ...all, ...part })), []);
   const wanted: Wanted = { kind, name, project, spec: kept, start, there: resource !== undefined };
-  const begun = resource === undefined && (Object.keys(kept).length > 0 || name !== '');
+  const begun = useMemo(() => said(normal(initial?.spec ?? {}), schema), [initial, schema]);
+  const dirty =
+    initial === undefined && resource !== undefined
+      ? changed.length > 0
+      : name !== (initial?.name ?? '') || !same(kept, begun);
   const waits = resource !== undefined && needsRestart(resource.state.status, changed);
   const named = NAME.test(name) || (kind === 'dask-cluster' && name === '');
 
@@ -53,8 +57,7 @@ export function useDocument({ kind, project, schema, initial, ...given }: Start,
 
   return {
     ...{ resource, name, spec, start, kept, changed, own, wanted, waits, named, rebase },
-    ...{ setResource, setName, setSpec, setStart, set },
-    dirty: begun || changed.length > 0,
+    ...{ setResource, setName, setSpec, setStart, set, dirty },
   };
 }
 

@@ -2,5 +2,6 @@
 import { app } from './en.app';
 import { form } from './en.form';
 import { logs } from './en.logs';
+import { recipe } from './en.recipe';
 
-export const en = { ...app, ...form, ...logs };
+export const en = { ...app, ...form, ...logs, ...recipe };

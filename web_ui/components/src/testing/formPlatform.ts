@@ -1,5 +1,5 @@
 import type { Transport } from '../host/transport';
-import type { Resource, Secret, Size, Spec } from '../form/model';
+import type { Resource, Schemas, Secret, Size, Spec } from '../form/model';
 import { RECIPES } from './recipeSchema';
 
 const NOW = '2026-03-01T12:00:00.000000Z';
@@ -28,6 +28,8 @@ export class FormPlatform implements Transport {
     size('medium', 2, 4, 0.06),
     { ...size('huge', 64, 512, 9), unavailable: 'it needs 64 cores' },
   ];
+  /** Of all Jupyter servers, and of each by its id. */
+  evidence: Record<string, Schemas['SizeEvidence'][]> = {};
   /** What the next write is refused with. */
   refusal: Refusal | null = null;
   /** How often the next answers of writes are lost on their way, after the write was done. */
@@ -36,7 +38,7 @@ export class FormPlatform implements Transport {
 
   async request(path: string, init: RequestInit = {}): Promise<Response> {
     const method = init.method ?? 'GET';
-    if (method === 'GET') return this.#read(path.split('?')[0] ?? '');
+    if (method === 'GET') return this.#read(path);
     const body = JSON.parse(String(init.body ?? '{}')) as Record<string, unknown>;
     const key = new Headers(init.headers).get('Idempotency-Key');
     this.calls.push({ method, path, key, body });
@@ -57,9 +59,12 @@ export class FormPlatform implements Transport {
     return found;
   }
 
-  #read(path: string): Response {
+  #read(address: string): Response {
+    const [path = '', query] = address.split('?');
     if (path === 'recipe-schema') return Response.json(RECIPES);
     if (path === 'sizes') return Response.json({ items: this.sizes, gpus: [] });
+    if (path.endsWith('/sizes/evidence'))
+      return Response.json(this.evidence[new URLSearchParams(query).get('resource') ?? 'all'] ?? []);
     if (path.endsWith('/secrets')) return Response.json({ items: this.secrets, cursor: null });
     const one = this.resources.get(path.replace('projects/default/resources/', ''));
     return one ? Response.json(one) : problem({ status: 404, code: 'not-found', detail: `no ${path}` });

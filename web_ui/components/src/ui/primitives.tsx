@@ -18,7 +18,7 @@ export function Button({ look = 'plain', small = false, className = '', ...rest 
   );
 }
 
-interface CardProps {
+export interface CardProps {
   title?: ReactNode;
   beside?: ReactNode;
   actions?: ReactNode;

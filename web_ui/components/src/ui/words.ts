@@ -54,6 +54,10 @@ export function cores(value: number): string {
   return `${trimmed(value)} ${value === 1 ? 'core' : 'cores'}`;
 }
 
+export function clock(at: number): string {
+  return new Date(at).toLocaleTimeString(undefined, { timeStyle: 'medium' });
+}
+
 export function exact(at: string | Date): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }

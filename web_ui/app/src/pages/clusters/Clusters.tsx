@@ -1,4 +1,4 @@
-import { Card, Empty, Problem, Skeleton, useText, words } from '@prefect-platform/components';
+import { ListCard, Table, useText, words } from '@prefect-platform/components';
 import { Link, useSearchParams } from 'react-router';
 import { useClusters } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
@@ -17,7 +17,6 @@ export function Clusters() {
   const [query, setQuery] = useSearchParams();
   const ended = query.has('ended');
   const clusters = useClusters(ended);
-  if (clusters.isError) return <Problem error={clusters.error} again={() => void clusters.refetch()} />;
   const found = clusters.data ?? [];
   return (
     <>
@@ -32,54 +31,42 @@ export function Clusters() {
         </label>
         <NewLink kind="dask-cluster" text="clusters.new" />
       </PageHead>
-      <Card label={t('clusters.title')}>
-        {clusters.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>
+      <ListCard
+        label={t('clusters.title')}
+        query={clusters}
+        count={found.length}
+        none={
+          <>
             <p>{t(ended ? 'clusters.noneEver' : 'clusters.none')}</p>
             <pre className="pp-code">{CODE}</pre>
-          </Empty>
-        ) : (
-          <div className="pp-table-scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('resource.status')}</th>
-                  <th>{t('resource.name')}</th>
-                  <th>{t('cluster.owner')}</th>
-                  <th className="r">{t('cluster.workers')}</th>
-                  <th className="r">{t('cluster.price')}</th>
-                  <th>{t('resource.since')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {found.map((one) => (
-                  <tr key={one.id}>
-                    <td>
-                      <StatusBadge status={one.status} />
-                    </td>
-                    <td>
-                      <Link to={`/p/${project}/clusters/${one.id}`}>{one.name}</Link>
-                      {one.reason && <div className="reason">{one.reason}</div>}
-                    </td>
-                    <td>
-                      <OwnerOf cluster={one} />
-                    </td>
-                    <td className="r num">
-                      {one.workers_ready} / {one.n_workers}
-                    </td>
-                    <td className="r num">{words.money(one.price_per_hour)}</td>
-                    <td>
-                      <Since at={one.created_at} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Card>
+          </>
+        }
+      >
+        <Table
+          rows={found}
+          id={(one) => one.id}
+          columns={[
+            { title: t('resource.status'), cell: (one) => <StatusBadge status={one.status} /> },
+            {
+              title: t('resource.name'),
+              cell: (one) => (
+                <>
+                  <Link to={`/p/${project}/clusters/${one.id}`}>{one.name}</Link>
+                  {one.reason && <div className="reason">{one.reason}</div>}
+                </>
+              ),
+            },
+            { title: t('cluster.owner'), cell: (one) => <OwnerOf cluster={one} /> },
+            {
+              title: t('cluster.workers'),
+              as: 'number',
+              cell: (one) => `${one.workers_ready} / ${one.n_workers}`,
+            },
+            { title: t('cluster.price'), as: 'number', cell: (one) => words.money(one.price_per_hour) },
+            { title: t('resource.since'), cell: (one) => <Since at={one.created_at} /> },
+          ]}
+        />
+      </ListCard>
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { Card, Empty, Problem, Skeleton, useText } from '@prefect-platform/components';
+import { ListCard, Table, useText } from '@prefect-platform/components';
 import { useSearchParams } from 'react-router';
 import { useFlows, useRuns } from '../../queries/hooks';
 import { Dots, FlowLink, PageHead, Since } from '../parts';
@@ -9,7 +9,6 @@ export function Flows() {
   const runs = useRuns().data?.pages.flatMap((page) => page.items) ?? [];
   const [query, setQuery] = useSearchParams();
   const text = query.get('q') ?? '';
-  if (flows.isError) return <Problem error={flows.error} again={() => void flows.refetch()} />;
   const found = (flows.data ?? []).filter((one) => one.name.toLowerCase().includes(text.toLowerCase()));
   return (
     <>
@@ -25,47 +24,43 @@ export function Flows() {
           }
         />
       </div>
-      <Card label={t('flows.title')}>
-        {flows.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>{text ? t('resources.none') : t('flows.none')}</Empty>
-        ) : (
-          <div className="pp-table-scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('run.flow')}</th>
-                  <th>{t('flow.deployments')}</th>
-                  <th className="r">{t('run.version')}</th>
-                  <th>{t('flow.owner')}</th>
-                  <th>{t('home.flowsLast')}</th>
-                  <th className="r">{t('secret.changed')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {found.map((flow) => (
-                  <tr key={flow.id}>
-                    <td>
-                      <FlowLink id={flow.id} name={flow.name} />
-                      {flow.reason && <div className="reason">{flow.reason}</div>}
-                    </td>
-                    <td>{(flow.deployments ?? []).map((one) => one.name).join(', ')}</td>
-                    <td className="r num">{flow.latest_version ?? '–'}</td>
-                    <td>{flow.owner}</td>
-                    <td>
-                      <Dots runs={runs.filter((run) => run.flow_id === flow.id)} />
-                    </td>
-                    <td className="r">
-                      <Since at={flow.updated_at} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Card>
+      <ListCard
+        label={t('flows.title')}
+        query={flows}
+        count={found.length}
+        none={text ? t('resources.none') : t('flows.none')}
+      >
+        <Table
+          rows={found}
+          id={(flow) => flow.id}
+          columns={[
+            {
+              title: t('run.flow'),
+              cell: (flow) => (
+                <>
+                  <FlowLink id={flow.id} name={flow.name} />
+                  {flow.reason && <div className="reason">{flow.reason}</div>}
+                </>
+              ),
+            },
+            {
+              title: t('flow.deployments'),
+              cell: (flow) => (flow.deployments ?? []).map((one) => one.name).join(', '),
+            },
+            { title: t('run.version'), as: 'number', cell: (flow) => flow.latest_version ?? '–' },
+            { title: t('flow.owner'), cell: (flow) => flow.owner },
+            {
+              title: t('home.flowsLast'),
+              cell: (flow) => <Dots runs={runs.filter((run) => run.flow_id === flow.id)} />,
+            },
+            {
+              title: t('secret.changed'),
+              as: 'number',
+              cell: (flow) => <Since at={flow.updated_at} />,
+            },
+          ]}
+        />
+      </ListCard>
     </>
   );
 }

@@ -4,8 +4,7 @@ import {
   Card,
   data,
   Empty,
-  Problem,
-  Skeleton,
+  ListCard,
   Time,
   useApi,
   useText,
@@ -16,47 +15,62 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useSchedules } from '../../queries/hooks';
 import { useToast } from '../../shell/toasts';
 
-/** The schedules of a flow's deployments as Prefect has them, each to be paused and resumed. */
+/** The schedules of a flow's deployments as Prefect has them, each and all to be paused and resumed. */
 export function Schedules({ flow }: { flow: wire.Flow }) {
   const t = useText();
   const found = useSchedules(flow.id);
-  if (found.isPending)
+  if (found.data === undefined)
     return (
-      <Card title={t('flow.schedules')}>
-        <Skeleton lines={2} />
-      </Card>
-    );
-  if (found.isError)
-    return (
-      <Card title={t('flow.schedules')}>
-        <div className="body">
-          <Problem error={found.error} again={() => void found.refetch()} />
-        </div>
-      </Card>
+      <ListCard title={t('flow.schedules')} query={found} lines={2} count={0} none={t('schedule.none')}>
+        {null}
+      </ListCard>
     );
   return found.data.map((one) => <Deployment key={one.deployment_name} flow={flow} deployment={one} />);
 }
 
 function Deployment({ flow, deployment }: { flow: wire.Flow; deployment: wire.DeploymentSchedules }) {
   const t = useText();
+  const { paused, schedules, deployment_name: name } = deployment;
+  const turn = <Switch flow={flow} deployment={deployment} />;
   return (
-    <Card
-      title={t('flow.schedules')}
-      beside={deployment.deployment_name}
-      actions={deployment.paused && <Badge tone="warn">{t('schedule.paused')}</Badge>}
-    >
-      {deployment.schedules.length === 0 ? (
+    <Card title={t('flow.schedules')} beside={name} actions={!paused && schedules.length > 0 && turn}>
+      {paused && (
+        <div className="body row">
+          <Badge tone="warn">{t('schedule.paused')}</Badge>
+          <span className="grow" />
+          {turn}
+        </div>
+      )}
+      {schedules.length === 0 ? (
         <Empty>{t('schedule.none')}</Empty>
       ) : (
-        <table>
+        <table className={paused ? 'soft' : undefined}>
           <tbody>
-            {deployment.schedules.map((one) => (
-              <Row key={one.slug} flow={flow} deployment={deployment.deployment_name} schedule={one} />
+            {schedules.map((one) => (
+              <Row key={one.slug} flow={flow} deployment={name} schedule={one} />
             ))}
           </tbody>
         </table>
       )}
     </Card>
+  );
+}
+
+/** For all schedules of a deployment at once, also those that later versions bring. */
+function Switch({ flow, deployment }: { flow: wire.Flow; deployment: wire.DeploymentSchedules }) {
+  const t = useText();
+  const api = useApi();
+  const { paused, deployment_name } = deployment;
+  const params = { path: { flow_id: flow.id, deployment: deployment_name } };
+  const turn = useTurn(flow, 'deployment', (active) =>
+    active
+      ? data(api.POST('/api/v1/flows/{flow_id}/deployments/{deployment}/resume', { params }))
+      : data(api.POST('/api/v1/flows/{flow_id}/deployments/{deployment}/pause', { params })),
+  );
+  return (
+    <Button small disabled={turn.isPending} onClick={() => turn.mutate(paused)}>
+      {t(paused ? 'deployment.resume' : 'deployment.pause')}
+    </Button>
   );
 }
 
@@ -68,7 +82,13 @@ interface RowProps {
 
 function Row({ flow, deployment, schedule }: RowProps) {
   const t = useText();
-  const turn = useTurn(flow, deployment, schedule);
+  const api = useApi();
+  const params = { path: { flow_id: flow.id, slug: schedule.slug }, query: { deployment } };
+  const turn = useTurn(flow, 'schedule', (active) =>
+    active
+      ? data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/resume', { params }))
+      : data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/pause', { params })),
+  );
   const next = schedule.next_times[0];
   return (
     <tr>
@@ -93,21 +113,24 @@ function Row({ flow, deployment, schedule }: RowProps) {
   );
 }
 
-function useTurn(flow: wire.Flow, deployment: string, schedule: wire.FlowSchedule) {
+const SAID = {
+  schedule: { active: 'schedule.resumed', rests: 'schedule.rests' },
+  deployment: { active: 'deployment.resumed', rests: 'deployment.rests' },
+} as const;
+
+type Call = (active: boolean) => Promise<wire.DeploymentSchedules[]>;
+
+/** Pauses and resumes; either can be taken back. */
+function useTurn(flow: wire.Flow, what: keyof typeof SAID, call: Call) {
   const t = useText();
-  const api = useApi();
   const toast = useToast();
   const client = useQueryClient();
-  const params = { path: { flow_id: flow.id, slug: schedule.slug }, query: { deployment } };
   const turn = useMutation({
-    mutationFn: (active: boolean) =>
-      active
-        ? data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/resume', { params }))
-        : data(api.POST('/api/v1/flows/{flow_id}/schedules/{slug}/pause', { params })),
+    mutationFn: call,
     onSuccess: async (all, active) => {
       client.setQueryData(['flows', 'schedules', flow.id], all);
       await client.invalidateQueries({ queryKey: ['runs', 'scheduled'] });
-      toast(t(active ? 'schedule.resumed' : 'schedule.rests'), { undo: () => turn.mutate(!active) });
+      toast(t(SAID[what][active ? 'active' : 'rests']), { undo: () => turn.mutate(!active) });
     },
     onError: (error) => toast(error.message, { tone: 'bad' }),
   });

@@ -1,14 +1,4 @@
-import {
-  Badge,
-  Card,
-  Empty,
-  Problem,
-  Skeleton,
-  useNow,
-  useText,
-  words,
-  type wire,
-} from '@prefect-platform/components';
+import { Badge, ListCard, Table, useNow, useText, words, type wire } from '@prefect-platform/components';
 import { Link } from 'react-router';
 import { useAgents, useResources } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
@@ -17,6 +7,8 @@ import { PageHead, Since } from '../parts';
 import { Moves } from './moves';
 import { NewLink } from './NewLink';
 
+const STOPPED = { tone: 'idle', text: 'agent.stopped', why: null } as const;
+
 /** Prefect agents with the evidence of their health. */
 export function Agents() {
   const t = useText();
@@ -24,76 +16,65 @@ export function Agents() {
   const project = useProject();
   const agents = useAgents();
   const resources = useResources().data ?? [];
-  if (agents.isError) return <Problem error={agents.error} again={() => void agents.refetch()} />;
-  const found = agents.data ?? [];
+  const found = (agents.data ?? []).map((agent) => {
+    const resource = resources.find((one) => one.kind === 'prefect-agent' && one.name === agent.name);
+    const stopped = resource?.state.target === 'stopped';
+    return { agent, resource, ...(stopped ? STOPPED : healthOf(agent, now)) };
+  });
   return (
     <>
       <PageHead title={t('agents.title')}>
         <NewLink kind="prefect-agent" text="agents.new" />
       </PageHead>
-      <Card label={t('agents.title')}>
-        {agents.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>
+      <ListCard
+        label={t('agents.title')}
+        query={agents}
+        count={found.length}
+        none={
+          <>
             <p>{t('agents.none')}</p>
             <pre className="pp-code">prefect-platform agent create NAME</pre>
-          </Empty>
-        ) : (
-          <div className="pp-table-scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('agent.health')}</th>
-                  <th>{t('resource.name')}</th>
-                  <th>{t('agent.pool')}</th>
-                  <th>{t('agent.prefect')}</th>
-                  <th className="r">{t('agent.pickup')}</th>
-                  <th>{t('agent.seen')}</th>
-                  <th>
-                    <span className="unseen">{t('resource.start')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {found.map((agent) => {
-                  const resource = resources.find(
-                    (one) => one.kind === 'prefect-agent' && one.name === agent.name,
-                  );
-                  const stopped = resource?.state.target === 'stopped';
-                  const health = healthOf(agent, now);
-                  return (
-                    <tr key={agent.id}>
-                      <td>
-                        <Badge tone={stopped ? 'idle' : health.tone}>
-                          {t(stopped ? 'agent.stopped' : health.text)}
-                        </Badge>
-                      </td>
-                      <td>
-                        {resource ? (
-                          <Link to={`/p/${project}/resources/prefect-agent/${agent.name}`}>{agent.name}</Link>
-                        ) : (
-                          agent.name
-                        )}
-                        {!stopped && health.why && <div className="reason">{health.why}</div>}
-                      </td>
-                      <td>
-                        <code>{agent.report?.work_pool ?? '–'}</code>
-                      </td>
-                      <td className="small soft">{agent.report?.prefect_version ?? '–'}</td>
-                      <td className="r small num">{pickup(agent)}</td>
-                      <td>
-                        <Since at={agent.last_seen_at} />
-                      </td>
-                      <td className="r">{resource && <Moves resource={resource} />}</td>
-                    </tr>
-                  );
-                })}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Card>
+          </>
+        }
+      >
+        <Table
+          rows={found}
+          id={({ agent }) => agent.id}
+          columns={[
+            { title: t('agent.health'), cell: ({ tone, text }) => <Badge tone={tone}>{t(text)}</Badge> },
+            {
+              title: t('resource.name'),
+              cell: ({ agent: { name }, resource, why }) => (
+                <>
+                  {resource ? <Link to={`/p/${project}/resources/prefect-agent/${name}`}>{name}</Link> : name}
+                  {why && <div className="reason">{why}</div>}
+                </>
+              ),
+            },
+            {
+              title: t('agent.pool'),
+              cell: ({ agent }) => <code>{agent.report?.work_pool ?? '–'}</code>,
+            },
+            {
+              title: t('agent.prefect'),
+              className: 'small soft',
+              cell: ({ agent }) => agent.report?.prefect_version ?? '–',
+            },
+            {
+              title: t('agent.pickup'),
+              as: 'number',
+              className: 'small',
+              cell: ({ agent }) => pickup(agent),
+            },
+            { title: t('agent.seen'), cell: ({ agent }) => <Since at={agent.last_seen_at} /> },
+            {
+              title: t('resource.start'),
+              as: 'buttons',
+              cell: ({ resource }) => resource && <Moves resource={resource} />,
+            },
+          ]}
+        />
+      </ListCard>
     </>
   );
 }

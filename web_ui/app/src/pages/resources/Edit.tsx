@@ -5,6 +5,8 @@ import { useNavigate, useParams } from 'react-router';
 import { useResource } from '../../queries/hooks';
 import { useProject } from '../../shell/project';
 import { PageHead } from '../parts';
+import { useLeaving } from './leaving';
+import { useRecipe } from './recipe';
 
 /** A resource as it is to be: what changes, and what needs a restart. */
 export function Edit() {
@@ -13,6 +15,8 @@ export function Edit() {
   const project = useProject();
   const client = useQueryClient();
   const navigate = useNavigate();
+  const leaving = useLeaving();
+  const recipe = useRecipe(kind);
   const resource = useResource(kind as wire.ResourceKind, name);
   if (resource.isError) return <Problem error={resource.error} again={() => void resource.refetch()} />;
   if (resource.isPending)
@@ -21,7 +25,10 @@ export function Edit() {
         <Skeleton lines={5} />
       </Card>
     );
-  const back = `/p/${project}/resources/${kind}/${name}`;
+  const leave = () => {
+    leaving.free();
+    void navigate(`/p/${project}/resources/${kind}/${name}`);
+  };
   return (
     <>
       <PageHead title={name} beside={t('resource.edit')} />
@@ -29,12 +36,15 @@ export function Edit() {
         kind={resource.data.kind}
         project={project}
         resource={resource.data}
+        initial={recipe?.name === name ? recipe : undefined}
+        onDirty={leaving.onDirty}
         onSaved={() => {
           void client.invalidateQueries({ queryKey: ['resources'] });
-          void navigate(back);
+          leave();
         }}
-        onCancel={() => void navigate(back)}
+        onCancel={leave}
       />
+      {leaving.question}
     </>
   );
 }

@@ -5,6 +5,8 @@ import { useNavigate, useParams } from 'react-router';
 import { useProject } from '../../shell/project';
 import { NotFound } from '../NotFound';
 import { PageHead } from '../parts';
+import { useLeaving } from './leaving';
+import { useRecipe } from './recipe';
 
 const TITLES: Record<Kind, Text> = {
   'jupyter-server': 'jupyter.new',
@@ -23,19 +25,28 @@ function Shown({ kind }: { kind: Kind }) {
   const project = useProject();
   const client = useQueryClient();
   const navigate = useNavigate();
+  const leaving = useLeaving();
+  const recipe = useRecipe(kind);
   return (
     <>
       <PageHead title={t(TITLES[kind])} />
       <ResourceForm
         kind={kind}
         project={project}
+        initial={recipe}
+        onDirty={leaving.onDirty}
         onSaved={(made) => {
+          leaving.free();
           void client.invalidateQueries({ queryKey: [kind === 'dask-cluster' ? 'clusters' : 'resources'] });
           const path = 'kind' in made ? `resources/${made.kind}/${made.name}` : `clusters/${made.id}`;
           void navigate(`/p/${project}/${path}`);
         }}
-        onCancel={() => void navigate(-1)}
+        onCancel={() => {
+          leaving.free();
+          void navigate(-1);
+        }}
       />
+      {leaving.question}
     </>
   );
 }

@@ -1,10 +1,10 @@
-import { Card, Empty, Problem, Skeleton, useText, type wire } from '@prefect-platform/components';
+import { ListCard, Table, useText, type wire } from '@prefect-platform/components';
 import { Link, useSearchParams } from 'react-router';
 import { useResources } from '../../queries/hooks';
-import { useProject } from '../../shell/project';
 import { PageHead, Since, StatusBadge } from '../parts';
 import { Moves } from './moves';
 import { NewLink } from './NewLink';
+import { ResourceName } from './ResourceName';
 
 type Sort = 'name' | 'kind' | 'status' | 'owner' | 'updated_at';
 
@@ -31,7 +31,6 @@ export function Resources() {
       },
       { replace: true },
     );
-  if (resources.isError) return <Problem error={resources.error} again={() => void resources.refetch()} />;
   const all = resources.data ?? [];
   const found = selected(all, query);
   const options = (values: string[]) =>
@@ -39,6 +38,9 @@ export function Resources() {
   return (
     <>
       <PageHead title={t('resources.title')}>
+        <Link className="pp-button" to="new-from-recipe">
+          {t('recipe.title')}
+        </Link>
         <NewLink kind="jupyter-server" text="jupyter.new" />
         <NewLink kind="prefect-agent" text="agents.new" />
       </PageHead>
@@ -75,19 +77,35 @@ export function Resources() {
           {options(all.map((one) => one.owner))}
         </select>
       </div>
-      <Card label={t('resources.title')}>
-        {resources.isPending ? (
-          <Skeleton />
-        ) : found.length === 0 ? (
-          <Empty>{all.length ? t('resources.none') : t('resources.noneYet')}</Empty>
-        ) : (
-          <ResourceTable
-            resources={found}
-            sort={query.get('sort') ?? 'name'}
-            onSort={(sort) => set('sort', sort)}
-          />
-        )}
-      </Card>
+      <ListCard
+        label={t('resources.title')}
+        query={resources}
+        count={found.length}
+        none={all.length ? t('resources.none') : t('resources.noneYet')}
+      >
+        <Table
+          rows={found}
+          id={(one) => one.id}
+          sort={query.get('sort') ?? 'name'}
+          onSort={(sort) => set('sort', sort)}
+          columns={[
+            {
+              title: t('resource.status'),
+              sort: 'status',
+              cell: (one) => <StatusBadge status={one.state.status} />,
+            },
+            { title: t('resource.name'), sort: 'name', cell: (one) => <ResourceName resource={one} /> },
+            { title: t('resource.kind'), sort: 'kind', className: 'soft', cell: (one) => one.kind },
+            { title: t('resource.owner'), sort: 'owner', cell: (one) => one.owner },
+            {
+              title: t('secret.changed'),
+              sort: 'updated_at',
+              cell: (one) => <Since at={one.updated_at} />,
+            },
+            { title: t('resource.start'), as: 'buttons', cell: (one) => <Moves resource={one} /> },
+          ]}
+        />
+      </ListCard>
     </>
   );
 }
@@ -106,68 +124,4 @@ export function selected(all: wire.Resource[], query: URLSearchParams): wire.Res
     .filter((one) => !owner || one.owner === owner)
     .filter((one) => `${one.name} ${one.owner}`.toLowerCase().includes(text))
     .sort((a, b) => sign * key(a).localeCompare(key(b)));
-}
-
-interface TableProps {
-  resources: wire.Resource[];
-  sort?: string;
-  onSort?: (sort: string) => void;
-}
-
-export function ResourceTable({ resources, sort, onSort }: TableProps) {
-  const t = useText();
-  const project = useProject();
-  const head = (name: Sort, label: string) => (
-    <th aria-sort={sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : undefined}>
-      {onSort ? (
-        <button onClick={() => onSort(sort === name ? `-${name}` : name)}>
-          {label} {sort === name ? '↑' : sort === `-${name}` ? '↓' : ''}
-        </button>
-      ) : (
-        label
-      )}
-    </th>
-  );
-  return (
-    <div className="pp-table-scroll">
-      <table>
-        <thead>
-          <tr>
-            {head('status', t('resource.status'))}
-            {head('name', t('resource.name'))}
-            {head('kind', t('resource.kind'))}
-            {head('owner', t('resource.owner'))}
-            {head('updated_at', t('secret.changed'))}
-            <th>
-              <span className="unseen">{t('resource.start')}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {resources.map((one) => (
-            <tr key={one.id}>
-              <td>
-                <StatusBadge status={one.state.status} />
-              </td>
-              <td>
-                <Link to={`/p/${project}/resources/${one.kind}/${one.name}`}>{one.name}</Link>
-                {one.state.reason && <div className="reason">{one.state.reason}</div>}
-                {one.state.needs_restart && <div className="reason">{t('resource.needsRestart')}</div>}
-              </td>
-              <td className="soft">{one.kind}</td>
-              <td>{one.owner}</td>
-              <td>
-                <Since at={one.updated_at} />
-              </td>
-              <td className="r">
-                <span className="row" style={{ justifyContent: 'flex-end' }}>
-                  <Moves resource={one} />
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
 }

@@ -23,6 +23,7 @@ import { FlowLink, PageHead, RunBadge } from '../parts';
 import { Clusters } from './Clusters';
 import { RunEnvironment } from './Environment';
 import { RunFacts } from './Facts';
+import { Load } from './Load';
 import { RunLog } from './Log';
 import { RunParameters } from './Parameters';
 import { Promises } from './Promises';
@@ -57,6 +58,7 @@ function Shown({ run }: { run: wire.RunDetail }) {
           <Clusters clusters={run.clusters ?? []} />
         </div>
       </div>
+      <Load run={run} />
       <div className="two">
         <RunParameters run={run} />
         <RunEnvironment run={run} />

@@ -2,7 +2,7 @@ import { useId, useState } from 'react';
 import { useText, type Text } from '../../host/i18n';
 import * as words from '../../ui/words';
 import { perHour } from '../amounts';
-import type { Evidence, Size } from '../model';
+import type { Evidence, EvidenceOf, Size } from '../model';
 import { Errors } from './parts';
 
 interface SizeCardsProps {
@@ -10,7 +10,7 @@ interface SizeCardsProps {
   value: string | undefined;
   /** What there is where no size is named, in words. */
   without: string;
-  evidence?: Evidence | null;
+  evidence?: EvidenceOf;
   errors?: readonly string[];
   label: string;
   onValue: (name: string | undefined) => void;
@@ -46,7 +46,7 @@ export function SizeCards({ sizes, value, without, evidence, errors = [], label,
             size={size}
             group={group}
             chosen={size.name === value}
-            evidence={evidence}
+            evidence={evidence?.(size.name)}
             onChoose={() => onValue(size.name)}
           />
         ))}
@@ -65,7 +65,7 @@ interface SizeCardProps {
   size: Size;
   group: string;
   chosen: boolean;
-  evidence?: Evidence | null;
+  evidence?: Evidence;
   onChoose: () => void;
 }
 
@@ -93,19 +93,18 @@ function SizeCard({ size, group, chosen, evidence, onChoose }: SizeCardProps) {
   );
 }
 
-/** How much of the size the last runs used, as a bar and as a sentence. */
+/** How much of the size past starts needed, as a bar and as a sentence. */
 function Fit({ size, evidence }: { size: Size; evidence: Evidence }) {
   const t = useText();
   const share = evidence.peak_memory_bytes / size.memory_bytes;
   const fit = share > 1 ? 'small' : share > 0.85 ? 'tight' : 'fits';
-  const text: Text = `form.size.${fit}`;
+  const text: Text = evidence.own ? `form.size.${fit}` : 'form.size.others';
   const told = {
-    runs: evidence.runs,
     peak: words.bytes(evidence.peak_memory_bytes),
     memory: words.bytes(size.memory_bytes),
   };
   return (
-    <span className={`fit ${fit}`}>
+    <span className={`fit ${fit}`} title={t('form.size.starts', { starts: evidence.starts })}>
       <meter className="unseen" min={0} max={1} value={Math.min(1, share)} aria-label={t(text, told)} />
       <span className="bar" aria-hidden="true">
         <span style={{ width: `${Math.max(2, Math.min(100, share * 100))}%` }} />

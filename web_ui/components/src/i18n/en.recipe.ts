@@ -1,0 +1,38 @@
+/** Texts of making a resource from a recipe, and of leaving a form. */
+export const recipe = {
+  'recipe.title': 'New from recipe',
+  'recipe.card': 'Recipe',
+  'recipe.text': 'Recipe in YAML or JSON',
+  'recipe.choose': 'Choose a file',
+  'recipe.example': 'Begin with an example',
+  'recipe.hint':
+    'A document such as stands beside every form as YAML, and as prefect-platform resource export writes. Paste it, or drop a file.',
+  'recipe.found': 'What it says',
+  'recipe.wrong': 'What is wrong with it',
+  'recipe.line': 'line {line}',
+  'recipe.more': 'and {count} more',
+  'recipe.nothing': 'Nothing yet.',
+  'recipe.empty': 'No field is set: all at its default.',
+  'recipe.form': 'Continue in the form',
+  'recipe.there': 'There is one of this name: the form shows what changes.',
+  'recipe.file.large': '{name} has more than {kib} KiB: that is no recipe.',
+  'recipe.file.text': '{name} is no text in UTF-8.',
+  'recipe.file.read': '{name} could not be read: {why}',
+
+  'recipe.large': 'More than {kib} KiB: that is no recipe.',
+  'recipe.many': 'More than {most} recipes: `prefect-platform resource apply` takes them file by file.',
+  'recipe.none': 'A recipe has names with values: kind, name and spec.',
+  'recipe.yaml': 'This is no YAML: {why}.',
+  'recipe.deep': 'It is nested too deep.',
+  'recipe.alias': 'Aliases are not taken: write it out.',
+  'recipe.tag': '{tag} is not taken: plain data alone.',
+  'recipe.date': 'A date is not taken: put it into quotes.',
+  'recipe.string': 'A text: put it into quotes.',
+  'recipe.number': 'Such a number is not taken.',
+  'recipe.twice': '{key} is there twice.',
+
+  'leave.title': 'Leave without saving?',
+  'leave.words': 'What you wrote here is lost then.',
+  'leave.leave': 'Leave',
+  'leave.stay': 'Stay',
+} as const;
