@@ -10,13 +10,17 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import dask.array as da
+import numpy as np
 import psutil
 import pytest
-from distributed import Client, get_worker
+from distributed import Client, futures_of, get_worker
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -162,6 +166,29 @@ def test_it_adapts_and_lets_none_go_that_works(place: Place) -> None:
         until(lambda: len(names(client)) == 3, 60, "more workers for more work")
         client.gather(waits)
         until(lambda: len(names(client)) == 1, 90, "workers to leave")
+    assert place.show(made).events == []
+
+
+def test_what_collections_hold_moves_before_workers_go(place: Place, tmp_path: Path) -> None:
+    def block(number: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        (tmp_path / f"{int(number[0, 0])}-{uuid.uuid4().hex}").touch()
+        return np.ones((100, 1000))
+
+    def slowly(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        time.sleep(0.2)
+        return part + 1
+
+    made = place.create(n_workers=3)
+    with place.connected(made, 3) as client:
+        numbers = da.from_array(np.arange(30).reshape(30, 1), chunks=(1, 1))
+        held = client.persist(numbers.map_blocks(block, chunks=((100,) * 30, (1000,)), dtype=float))
+        until(lambda: all(one.done() for one in futures_of(held)), 60, "all blocks")
+        running = client.compute(held.map_blocks(slowly, dtype=float).sum())
+        place.client.clusters.scale("default", made.name, 1)
+        assert running.result(timeout=120) == 6_000_000
+        until(lambda: len(names(client)) == 1, 90, "two workers to leave")
+        assert client.compute(held.sum()).result(timeout=60) == 3_000_000
+    assert len(list(tmp_path.iterdir())) == 30, "each block was made once: it moved, and was not made again"
     assert place.show(made).events == []
 
 

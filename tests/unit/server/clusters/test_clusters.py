@@ -24,6 +24,7 @@ from prefect_platform.server.services import (
     clusters,
     ends,
     launches,
+    runs,
 )
 from prefect_platform.server.services.callers import Caller
 from prefect_platform.testing.manual_clock import ManualClock
@@ -278,6 +279,39 @@ async def test_neither_a_machine_that_slept_nor_a_platform_that_was_away_ends_a_
         await clock.advance(61)
         await another.round()
         assert (await show(stage, made)).status is ClusterStatus.STOPPED
+
+
+async def test_a_worker_that_its_scheduler_gave_up_is_ended_by_force_and_replaced(stage: Scene) -> None:
+    made = await create(stage, n_workers=2)
+    await admission.admit(stage.parts)
+    for lost in (["dask-worker-2", "dask-worker-77", "dask-scheduler-", "<b>"], ["dask-worker-2"]):
+        await tell(stage, made, workers=1, lost=lost)
+    stopped = next(row for row in await rows(stage, made.id) if row.cluster_number == 2)
+    assert (stopped.target, stopped.grace_seconds) == ("stopped", 0.0)
+    await keep(stage)
+    found = await show(stage, made)
+    assert [one.name for one in found.members][-1] == "dask-worker-3"
+    [event] = found.events
+    assert (event.member, event.reason) == ("dask-worker-2", cluster_reports.LOST_WORKER)
+    await end(stage, stopped.id, exit_code=None, signal=9)
+    await keep(stage)
+    assert len((await show(stage, made)).events) == 1, "its end is no other loss"
+
+
+async def test_a_run_costs_what_its_cluster_does(stage: Scene) -> None:
+    attempt = await with_dask(stage, n_workers=1)
+    cluster = await cluster_of(stage, attempt)
+    now = stage.parts.clock.now()
+    async with stage.parts.database.session() as session:
+        for workload_id, price in (
+            (attempt.workload.id, 0.5),
+            *((one.workload_id, 0.25) for one in cluster.members),
+        ):
+            row = await session.get_one(WorkloadRow, workload_id)
+            row.admitted_at, row.price_per_hour = now - timedelta(hours=2), price
+    page = await runs.listing(stage.parts, stage.user, "default", None, None, None, None)
+    assert page.items[0].price == pytest.approx(2 * (0.5 + 0.25 + 0.25), rel=1e-3), "still open"
+    assert page.items[0].workers == 1
 
 
 async def test_a_worker_that_is_lost_is_replaced_and_told_of(stage: Scene) -> None:
