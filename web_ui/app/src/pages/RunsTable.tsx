@@ -2,6 +2,7 @@ import { Button, FINAL, useText, words, type wire } from '@prefect-platform/comp
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef } from 'react';
 import { FlowLink, RunBadge, RunLink, RunTimes, Since } from './parts';
+import { peakOf, sizeOf } from './runWords';
 
 interface Props {
   runs: wire.Run[];
@@ -112,8 +113,8 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
                 </td>
                 <td className="r num">{words.duration(run.queued_seconds)}</td>
                 <td className="r num">{run.version_number}</td>
-                <td className="small">{sizeOf(run)}</td>
-                <td className="r num small">{words.bytes(run.peak_memory_bytes)}</td>
+                <td className="small">{sizeOf(run, t)}</td>
+                <td className="r num small">{peakOf(run, t)}</td>
                 {priced && <td className="r num small">{words.money(run.price)}</td>}
                 <td className="small">{run.started_by ?? '–'}</td>
                 {caused && (
@@ -144,12 +145,6 @@ export function RunsTable({ runs, flow, sort, onSort, chosen, onChoose, more, lo
 
 function causeOf(run: wire.Run): string {
   return FINAL.has(run.status ?? '') || run.status === 'queued' ? (run.reason ?? '') : '';
-}
-
-/** Its own size, and the Dask workers that it had. */
-function sizeOf(run: wire.Run): string {
-  const own = run.size ?? (run.cores == null ? '–' : words.cores(run.cores));
-  return run.workers ? `${own} + ${run.workers} workers` : own;
 }
 
 interface SortedProps {

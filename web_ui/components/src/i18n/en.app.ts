@@ -93,6 +93,8 @@ export const app = {
   'run.version': 'Version',
   'run.cause': 'Cause',
   'run.peak': 'Peak memory',
+  'run.plusWorkers': '{own} + {count} workers',
+  'run.plusWorkerPeak': '{own}, a worker {worker}',
   'run.by': 'Started by',
   'runs.title': 'Runs',
   'runs.none': 'No run matches.',
