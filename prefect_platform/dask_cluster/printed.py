@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import termios
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,12 @@ def dask_setup(worker: Any) -> None:
 
 async def size(spool: Path) -> int:
     """The size of the log in this spool, once nothing stands in the pipe before it. Bytes are between the two
-    for a moment, so it must be the same twice."""
-    before = -1
+    for a moment, so it must be the same twice. Of a worker that prints without a pause it is what is there
+    when nobody waits for it any more."""
+    before, deadline = -1, time.monotonic() + ANSWER_SECONDS
     while True:
         empty, now = not _unread(STDOUT), spooled(spool)
-        if empty and now == before:
+        if (empty and now == before) or time.monotonic() >= deadline:
             return now
         before = now if empty else -1
         await asyncio.sleep(LOOK_SECONDS)
@@ -72,13 +74,16 @@ def spooled(spool: Path) -> int:
 
 async def printed(scheduler: Any) -> Mapping[str, int]:
     """The size of each worker's log with all that it has printed, by the worker's name. `scheduler` is the
-    connection to it; a worker that does not answer in time is left out."""
+    connection to it. Where one does not answer in time, all logs are read as they are; a worker that answers
+    otherwise, as one of another version does, is left out."""
     asked = scheduler.broadcast(msg={"op": OPERATION}, on_error="ignore")
     try:
         answers = await asyncio.wait_for(asked, ANSWER_SECONDS)
     except (TimeoutError, OSError):  # a worker or the scheduler is stuck or gone: the log is read as it is
         return {}
     sizes: dict[str, int] = {}
-    for name, end in answers.values():
-        sizes[name] = max(end, sizes.get(name, 0))
+    for answer in answers.values():
+        match answer:
+            case (str(name), int(end)):
+                sizes[name] = max(end, sizes.get(name, 0))
     return sizes

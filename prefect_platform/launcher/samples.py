@@ -3,7 +3,7 @@
 A line has the milliseconds since the epoch; the mean of the cores in thousandths and the highest memory in
 bytes, both since the line before; how busy its GPUs are in percent and how many bytes of their memory are in
 use, or `-` for each that is not known. The longer it runs, the fewer: after every `LINES` lines the pause
-doubles, so that a day is some 200 kB and a year less than twice as much.
+doubles, so that a day is some 200 kB and a year half a megabyte.
 """
 
 from __future__ import annotations

@@ -36,6 +36,18 @@ def test_a_jupyter_server_is_made_from_a_form(server: LiveServer, visit: Visit) 
         assert client.resources.get("default", JUPYTER, "my-server").name == "my-server"
 
 
+def test_a_form_that_is_sent_twice_makes_one(server: LiveServer, visit: Visit) -> None:
+    one = signed_in(visit, server)
+    one.go("/p/default/resources/new/jupyter-server")
+    one.page.get_by_label("Name").first.fill("once")
+    one.page.get_by_role("button", name="Create").dblclick()
+    expect(one.page.get_by_role("heading", name="once", level=1)).to_be_visible()
+    expect(one.page.get_by_role("alert")).to_have_count(0)
+    with connect(url=server.url, token=server.token) as client:
+        made = client.resources.list("default", kind=JUPYTER)
+    assert [found.name for found in made].count("once") == 1
+
+
 def test_two_people_change_one_resource(server: LiveServer, visit: Visit) -> None:
     with connect(url=server.url, token=server.token) as client:
         client.resources.create("default", JUPYTER, "shared", {}, start=False)

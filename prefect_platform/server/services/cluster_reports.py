@@ -100,8 +100,11 @@ def _write(parts: Parts, row: ClusterRow, told: SchedulerReport) -> None:
 async def _give_up(session: AsyncSession, row: ClusterRow, name: str, parts: Parts) -> None:
     """End a worker that its scheduler went on without, by force: what stands still hears no signal. Another
     takes its place. Where it has ended already, its end is told of as any other."""
-    open_ones = select(WorkloadRow).where(WorkloadRow.cluster_id == row.id, WorkloadRow.ended_at.is_(None))
-    members = await session.scalars(open_ones)
+    members = await session.scalars(
+        select(WorkloadRow).where(
+            WorkloadRow.cluster_id == row.id, WorkloadRow.cluster_number > 0, WorkloadRow.ended_at.is_(None)
+        )
+    )
     found = next((one.id for one in members if cluster_moves.member_name(one) == name), None)
     held = await workloads.locked(session, found) if found is not None else None
     if held is not None and workloads.ask_to_stop(held, PLATFORM, LOST_WORKER):

@@ -55,6 +55,28 @@ async def test_processes_of_one_worker_share_its_log() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "answer", [None, {"status": "uncaught-error"}, ("dask-worker-2",), ("a", "b")], ids=range(4)
+)
+async def test_a_worker_of_another_version_is_left_out(answer: Any) -> None:
+    found = await printed.printed(Scheduler({"a": ("dask-worker-1", 5), "b": answer}))
+    assert found == {"dask-worker-1": 5}
+
+
+@pytest.mark.asyncio
+async def test_one_that_prints_without_a_pause_is_not_waited_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, write = os.pipe()
+    os.write(write, b"nobody reads this\n")
+    monkeypatch.setattr(printed, "STDOUT", write)
+    monkeypatch.setattr(printed, "ANSWER_SECONDS", 0.05)
+    assert await printed.size(tmp_path) == 0
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.asyncio
 async def test_a_stuck_worker_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printed, "ANSWER_SECONDS", 0.01)
     assert await printed.printed(Scheduler({"a": ("dask-worker-1", 5)}, seconds=60)) == {}

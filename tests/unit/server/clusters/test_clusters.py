@@ -284,7 +284,7 @@ async def test_neither_a_machine_that_slept_nor_a_platform_that_was_away_ends_a_
 async def test_a_worker_that_its_scheduler_gave_up_is_ended_by_force_and_replaced(stage: Scene) -> None:
     made = await create(stage, n_workers=2)
     await admission.admit(stage.parts)
-    for lost in (["dask-worker-2", "dask-worker-77", "dask-scheduler-", "<b>"], ["dask-worker-2"]):
+    for lost in (["dask-worker-2", "dask-worker-77", "dask-scheduler", "<b>"], ["dask-worker-2"]):
         await tell(stage, made, workers=1, lost=lost)
     stopped = next(row for row in await rows(stage, made.id) if row.cluster_number == 2)
     assert (stopped.target, stopped.grace_seconds) == ("stopped", 0.0)
