@@ -50,6 +50,26 @@ def call_from_worker(worker: Any, name: str, arguments: Mapping[str, Any]) -> An
     return asyncio.run_coroutine_threadsafe(call(), worker.loop.asyncio_loop).result()
 
 
+def tell_scheduler(worker: Any, name: str, message: Mapping[str, Any]) -> None:
+    """Send from a task's thread, without an answer. It is there before the news that the task is done."""
+    worker.loop.add_callback(worker.batched_send, {"op": name, **message})
+
+
+def pass_on(scheduler: Any, name: str) -> None:
+    """Have what workers tell under this name go to the client that is named in it."""
+
+    def told(client: str, worker: str, **message: Any) -> None:
+        del worker  # Dask adds who told it
+        scheduler.send_all({client: [{"op": name, **message}]}, {})
+
+    scheduler.stream_handlers[name] = told
+
+
+def on_message(client: Any, name: str, handler: Callable[..., None]) -> None:
+    """Call this, in the thread of the client, for each message under this name."""
+    client._stream_handlers[name] = handler  # noqa: SLF001
+
+
 def lost_scheduler(error: BaseException) -> bool:
     """Whether a future was cancelled because its client lost the scheduler."""
     return getattr(error, "reason", None) in {"scheduler-connection-lost", "client-closed"}

@@ -13,23 +13,29 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 
-from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
+from prefect_platform.dask_cluster import dask_private, pickling, prefect_private, small_outcomes
 from prefect_platform.dask_cluster.loss import explain
-from prefect_platform.dask_cluster.worker_side import Kept
+from prefect_platform.dask_cluster.worker_side import Kept, Outcome
 from prefect_platform.errors import ClusterUnavailable
 
 _contexts = Kept()
 _tasks = Kept()
 
 
-def run(context: str, task: str, payload: bytes, states: tuple[State[Any], ...]) -> State[Any]:
-    """The final state of the task run in `payload`."""
+def run(context: str, task: str, payload: bytes, states: tuple[State[Any], ...]) -> Outcome:
+    """The outcome of the task run in `payload`; if it is small, it is on its way to the flow too."""
     worker = distributed.get_worker()
+    submitted = pickling.loads(payload, states)
+    outcome = Outcome(_state(worker, context, task, submitted))
+    small_outcomes.send(worker, submitted["client"], submitted["key"], outcome)
+    return outcome
+
+
+def _state(worker: Any, context: str, task: str, submitted: dict[str, Any]) -> State[Any]:
     run_context = _contexts.get(
         context, lambda: prefect_private.RunContext(pickling.loads(_part(worker, context)))
     )
     known = _tasks.get(task, lambda: _part(worker, task))
-    submitted = pickling.loads(payload, states)
     this: Task[Any, Any] = pickling.loads(known)
     arguments = {
         "task": this,

@@ -17,8 +17,9 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectWrappedFuture
 from prefect.states import Crashed, Pending
 
-from prefect_platform.dask_cluster import dask_private, prefect_private
+from prefect_platform.dask_cluster import dask_private, prefect_private, small_outcomes
 from prefect_platform.dask_cluster.lost import ClusterLost, Workers
+from prefect_platform.dask_cluster.worker_side import Outcome
 
 R = TypeVar("R")
 _thread = threading.local()
@@ -45,6 +46,12 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
         self._task_run: TaskRun | None = task_run
         self._flow_run = flow_run
         self._lock = threading.Lock()
+        self._arrived: bytes | None = None
+
+    def arrived(self, outcome: bytes | None) -> None:
+        """It came by itself, or will not (`small_outcomes`). The last word holds: an earlier worker may have
+        been lost with what it had."""
+        self._arrived = outcome
 
     def is_on(self, client: distributed.Client) -> bool:
         """Whether tasks of this client can take the result from a worker, and it is not here already."""
@@ -88,7 +95,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
             if self._final_state is None:
                 state = self._take(timeout)
                 self._link(state)
-                self._final_state, self._task_run = state, None
+                self._final_state, self._task_run, self._arrived = state, None, None
             return self._final_state
 
     def _take(self, timeout: float | None) -> State[R]:
@@ -96,7 +103,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
         try:
             self._wait(timeout)
             left = None if timeout is None else max(0.0, timeout - (time.monotonic() - begun))
-            state: State[R] = self._wrapped_future.result(timeout=left).state
+            state: State[R] = self._outcome(left).state
         except (TimeoutError, distributed.TimeoutError) as error:
             raise TimeoutError(
                 f"Task run {self.task_run_id} did not complete within {timeout} seconds"
@@ -109,6 +116,12 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is why the task run did not end in order
             return self._settle(Crashed(message=f"{type(error).__name__}: {error}", data=error))
         return state
+
+    def _outcome(self, timeout: float | None) -> Outcome:
+        if self._arrived is not None and self._wrapped_future.status == "finished":
+            return small_outcomes.received(self._arrived)
+        outcome: Outcome = self._wrapped_future.result(timeout=timeout)
+        return outcome
 
     def _killed(self, error: KilledWorker) -> State[R]:
         if error.task != self._wrapped_future.key:

@@ -18,7 +18,7 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from prefect_platform.dask_cluster import dask_private
+from prefect_platform.dask_cluster import dask_private, small_outcomes
 
 
 @dataclass
@@ -65,6 +65,7 @@ class Ledger(SchedulerPlugin):
                 "prefect_platform_get": self.get,
             },
         )
+        dask_private.pass_on(scheduler, small_outcomes.MESSAGE)
 
     def put(self, client: str, digest: str, data: bytes) -> None:
         """Keep a part for the workers, as long as the client is connected."""

@@ -6,14 +6,18 @@ A release of Prefect that moves one of these breaks that test and nothing else.
 from __future__ import annotations
 
 import copy
+import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 import prefect.context as prefect_context
+import prefect.events.utilities as prefect_events
 from prefect import Flow, Task
 from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
+from prefect._internal.concurrency.api import create_call
 from prefect._internal.uuid7 import uuid7
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import RunInput, State, TaskRun
@@ -35,6 +39,8 @@ from prefect.utilities.engine import emit_task_run_state_change_event, link_stat
 
 FLUSH_SECONDS = 5.0
 """How long a worker may need to send the logs and events that it still has."""
+TOGETHER_SECONDS = 0.05
+"""What comes within this time of an event is sent with it."""
 
 
 def new_task_run(
@@ -163,6 +169,7 @@ class RunContext:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
         ensure_logging_setup()
+        send_events_together()
         self._settings = SettingsContext(**fields["settings"]) if fields["settings"] else None
         with self._in_settings():
             self._client = get_client(sync_client=True)
@@ -343,6 +350,53 @@ def send_what_waits() -> None:
     """Send logs and events that this process still has, and wait for it."""
     APILogWorker.drain_all(timeout=FLUSH_SECONDS)
     EventsWorker.drain_all(timeout=FLUSH_SECONDS)
+
+
+def send_events_together() -> None:
+    """From now on events of this process are sent some at a time.
+
+    Prefect's own sender changes threads twice for each event. With three events a task run that costs the
+    flow and the workers a sixth of their time.
+    """
+    cast("Any", prefect_events).EventsWorker = _EventsTogether
+
+
+class _EventsTogether(EventsWorker):
+    """Prefect's sender in all but how it takes what it sends from its queue."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._ending = threading.Event()
+        self._queue_get_thread = cast("Any", _Together(self._queue_get_thread, self._take))
+
+    def _take(self) -> list[Any]:
+        taken = [self._queue.get()]
+        self._ending.wait(TOGETHER_SECONDS)
+        with suppress(queue.Empty):
+            while True:
+                taken.append(self._queue.get_nowait())
+        return taken
+
+    def _stop(self, at_exit: bool = False) -> None:
+        self._ending.set()
+        super()._stop(at_exit)
+
+
+class _Together:
+    """Stands where the sender has the thread that gets one event for it, and gets all that there are."""
+
+    def __init__(self, thread: Any, take: Callable[[], list[Any]]) -> None:
+        self.start, self.shutdown = thread.start, thread.shutdown
+        self._thread, self._take = thread, take
+        self._taken: deque[Any] = deque()
+
+    def submit(self, _: Any) -> _Together:
+        return self
+
+    async def aresult(self) -> Any:
+        if not self._taken:
+            self._taken.extend(await self._thread.submit(create_call(self._take)).aresult())
+        return self._taken.popleft()
 
 
 def when_loaded(change: Callable[[Any], Any]) -> None:

@@ -16,6 +16,7 @@ from prefect.utilities.annotations import BaseAnnotation
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private
 from prefect_platform.dask_cluster.futures import PlatformFuture
 from prefect_platform.dask_cluster.lost import Workers
+from prefect_platform.dask_cluster.small_outcomes import Arrivals
 from prefect_platform.dask_cluster.worker_side import execute
 from prefect_platform.errors import CannotTravel
 
@@ -28,6 +29,7 @@ class Submissions:
         self._sent: set[str] = set()
         self._contexts: dict[tuple[int, int], tuple[str, Any]] = {}
         self._workers = Workers()
+        self._arrivals = Arrivals.at(client)
         self._mapped: tuple[Task[Any, Any], str] | None = None
 
     def submit(
@@ -52,7 +54,9 @@ class Submissions:
         future = self._client.submit(
             execute, context, known, payload, *upstream, key=key, pure=False, retries=0
         )
-        return PlatformFuture(task_run, flow_run, future, self._workers)
+        made: PlatformFuture[Any] = PlatformFuture(task_run, flow_run, future, self._workers)
+        self._arrivals.expect(key, made)
+        return made
 
     def mapping(self, task: Task[Any, Any] | None) -> None:
         """Within one `map` a task is pickled once; between submissions what it uses may change."""
@@ -69,6 +73,7 @@ class Submissions:
         upstream = _Upstream(self._client)
         waited = list(wait_for) if wait_for else None
         whole = {
+            "client": self._client.id,
             "key": key,
             "task_run": task_run,
             "parameters": parameters,

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import distributed
 from distributed.deploy.cluster import Cluster
@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import RunInput
 from prefect.futures import PrefectFuture, PrefectFutureList
 from prefect.task_runners import TaskRunner
 
+from prefect_platform.dask_cluster import prefect_private
 from prefect_platform.dask_cluster.connecting import Link, connect
 from prefect_platform.dask_cluster.discovery import Connection
 from prefect_platform.dask_cluster.ending import end_tasks, flush_workers
@@ -95,6 +96,10 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
             UsageError: versions of Python, dask, distributed or Prefect differ.
         """
         return self._connected().client
+
+    def __enter__(self) -> Self:
+        prefect_private.send_events_together()
+        return super().__enter__()
 
     def _connected(self) -> Link:
         if not self._started:

@@ -35,7 +35,7 @@ def execute(context: str, task: str, payload: bytes, *upstream: Outcome) -> Outc
     """Run one task run. `context` and `task` name parts that are fetched once."""
     from prefect_platform.dask_cluster import execution
 
-    return Outcome(execution.run(context, task, payload, tuple(outcome.state for outcome in upstream)))
+    return execution.run(context, task, payload, tuple(outcome.state for outcome in upstream))
 
 
 class Kept:

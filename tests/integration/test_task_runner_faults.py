@@ -237,6 +237,25 @@ def test_a_large_result_stays_on_its_worker_until_asked_for(cluster: distributed
     assert heavy() == (size, True, size)
 
 
+def test_small_results_need_not_be_asked_for(cluster: distributed.LocalCluster) -> None:
+    def sent(dask_worker: Any) -> int:
+        return int(dask_worker.transfer_outgoing_count_total)
+
+    @flow(task_runner=PlatformTaskRunner(cluster))
+    def light() -> Any:
+        futures = dask_faults.echo.map(list(range(20)))
+        wait(futures)
+        client = futures[0].wrapped_future.client
+        counts = [sum(client.run(sent).values())]
+        results = [future.result() for future in futures]
+        counts.append(sum(client.run(sent).values()))
+        whole = dask_faults.large.submit(10_000).result()
+        counts.append(sum(client.run(sent).values()))
+        return results, len(whole), [count - counts[0] for count in counts]
+
+    assert light() == (list(range(20)), 10_000, [0, 0, 1])
+
+
 def test_collections_within_a_task_use_the_same_cluster(cluster: distributed.LocalCluster) -> None:
     @flow(task_runner=PlatformTaskRunner(cluster))
     def collecting() -> Any:

@@ -18,6 +18,7 @@ class Answers(SchedulerPlugin):
 
     async def start(self, scheduler: Any) -> None:
         dask_private.add_handlers(scheduler, {"prefect_platform_test": lambda value: ["had", value]})
+        dask_private.pass_on(scheduler, "prefect_platform_told")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,24 @@ def ask_from_a_task(value: str) -> Any:
 def test_handlers_answer_clients_and_tasks(client: distributed.Client) -> None:
     assert dask_private.call_from_client(client, "prefect_platform_test", {"value": "1"}) == ["had", "1"]
     assert client.submit(ask_from_a_task, "2").result() == ["had", "2"]
+
+
+def tell_from_a_task(client: str, value: str) -> None:
+    worker = distributed.get_worker()
+    dask_private.tell_scheduler(worker, "prefect_platform_told", {"client": client, "value": value})
+
+
+def test_what_a_task_tells_is_at_its_client_before_the_task_is_done(client: distributed.Client) -> None:
+    told: list[str] = []
+
+    def write_down(value: str) -> None:
+        told.append(value)
+
+    dask_private.on_message(client, "prefect_platform_told", write_down)
+    client.submit(tell_from_a_task, client.id, "1").result()
+    assert told == ["1"]
+    client.submit(tell_from_a_task, "a client that has left", "2").result()
+    assert told == ["1"]
 
 
 def test_how_long_a_client_looks_for_a_scheduler_that_it_lost() -> None:

@@ -8,14 +8,18 @@ import textwrap
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import prefect.context as prefect_context
+import prefect.events.utilities as prefect_events
 import prefect.task_engine
 import pytest
 from prefect import flow, task
+from prefect._internal.concurrency.services import _QueueServiceBase
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import AsyncClientContext, FlowRunContext, SyncClientContext, TaskRunContext
+from prefect.events import Event
+from prefect.events.clients import AssertingEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort
 from prefect.logging.handlers import APILogWorker
@@ -135,6 +139,49 @@ def test_services_that_send_can_be_drained() -> None:
     for service in (APILogWorker, EventsWorker):
         assert "timeout" in inspect.signature(service.drain_all).parameters
     prefect_private.send_what_waits()
+
+
+class Recorded(AssertingEventsClient):
+    """Fails for one event; notes the rest."""
+
+    async def _emit(self, event: Event) -> None:
+        if event.event == "fails":
+            raise ValueError(event.event)
+        await super()._emit(event)
+
+
+def test_events_are_sent_some_at_a_time_in_their_order_and_one_that_fails_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[int] = []
+    take = prefect_private._EventsTogether._take
+
+    def counted(self: Any) -> list[Any]:
+        found = take(self)
+        taken.append(len(found))
+        return found
+
+    monkeypatch.setattr(prefect_private._EventsTogether, "_take", counted)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        sender = prefect_private._EventsTogether.instance(Recorded)
+        names = [f"event-{number}" for number in range(50)]
+        for name in [*names[:25], "fails", *names[25:]]:
+            sender.send(Event(event=name, resource={"prefect.resource.id": "one"}))
+        sender.drain()
+    assert Recorded.last is not None
+    assert [event.event for event in Recorded.last.events] == names
+    assert sum(taken) == 52  # those, the one that failed, and the word to end
+    assert len(taken) < 26
+
+
+def test_events_of_this_process_go_the_way_of_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_events, "EventsWorker", EventsWorker)
+    prefect_private.send_events_together()
+    assert "EventsWorker.instance()" in inspect.getsource(prefect_events.emit_event)
+    assert cast("Any", prefect_events).EventsWorker is prefect_private._EventsTogether
+    assert "self._queue_get_thread.submit(" in inspect.getsource(EventsWorker._main_loop)
+    for used in ("start", "shutdown"):
+        assert f"self._queue_get_thread.{used}()" in inspect.getsource(_QueueServiceBase)
 
 
 def test_a_flow_goes_to_workers_without_its_body() -> None:
