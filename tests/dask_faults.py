@@ -82,3 +82,23 @@ def with_collections() -> tuple[int, float, int, str]:
     with distributed.worker_client() as client:
         delayed = client.compute(dask.delayed(sum)([1, 2, 3])).result()
     return total, mean, delayed, distributed.get_client().scheduler.address
+
+
+class Stuck(Exception):
+    """An error that cannot leave the process where it was raised."""
+
+    def __init__(self) -> None:
+        super().__init__("stuck")
+        self.lock = threading.Lock()
+
+
+class Demanding(Exception):
+    """An error that asks more of who makes it than it keeps, as those of many libraries do."""
+
+    def __init__(self, code: int, *, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+
+
+@task(cache_policy=NO_CACHE)
+def raises(kind: str) -> None:
+    raise Stuck if kind == "stuck" else Demanding(7, reason="no")

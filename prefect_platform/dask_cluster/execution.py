@@ -14,6 +14,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 
 from prefect_platform.dask_cluster import dask_private, pickling, prefect_private, small_outcomes
+from prefect_platform.dask_cluster.failures import made_to_travel
 from prefect_platform.dask_cluster.loss import explain
 from prefect_platform.dask_cluster.worker_side import Kept, Outcome
 from prefect_platform.errors import ClusterUnavailable
@@ -47,10 +48,12 @@ def _state(worker: Any, context: str, task: str, submitted: dict[str, Any]) -> S
     with run_context.entered(submitted["own"]):
         try:
             if this.isasync:
-                return asyncio.run(_run_async(run_context, gate, arguments))
-            return prefect_private.run_sync(gate.before, gate.after, **arguments)
+                state = asyncio.run(_run_async(run_context, gate, arguments))
+            else:
+                state = prefect_private.run_sync(gate.before, gate.after, **arguments)
         except prefect_private.Refused as refused:
             return _not_run(submitted["task_run"], gate, str(refused))
+    return made_to_travel(state, this.name)
 
 
 def _not_run(task_run: TaskRun, gate: Gate, why: str) -> State[Any]:

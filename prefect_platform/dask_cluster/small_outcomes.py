@@ -6,13 +6,14 @@ sent stays on its worker too: tasks take it from there, and so does a flow to wh
 
 from __future__ import annotations
 
+import pickle
 import weakref
 from typing import Any, Protocol
 
 import distributed
-from distributed.protocol import pickle
 
 from prefect_platform.dask_cluster import dask_private
+from prefect_platform.dask_cluster.pickling import PROTOCOL
 from prefect_platform.dask_cluster.worker_side import Outcome
 
 MOST_BYTES = 4096
@@ -61,11 +62,14 @@ def _small(outcome: Outcome) -> bytes | None:
     # what is in memory may be far larger than what travels, and never much smaller
     if outcome.__sizeof__() > 2 * MOST_BYTES:
         return None
-    data: bytes = pickle.dumps(outcome)
+    try:
+        data = pickle.dumps(outcome, protocol=PROTOCOL)
+    except Exception:  # noqa: BLE001 - it goes the way that Dask asks for it, which says what is wrong
+        return None
     return data if len(data) <= MOST_BYTES else None
 
 
 def received(data: bytes) -> Outcome:
     """The same in the flow."""
-    outcome: Outcome = pickle.loads(data)
+    outcome: Outcome = pickle.loads(data)  # noqa: S301 - from this run's workers, over its own cluster
     return outcome

@@ -223,6 +223,29 @@ def test_a_result_that_cannot_travel_is_named(cluster: distributed.LocalCluster)
     assert "`result['inner'][0]` is a lock" in error.message
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "stuck",
+            "Stuck: stuck. ",
+        ),
+        ("demanding", "Demanding: 7: no. "),
+    ],
+)
+def test_an_error_that_cannot_travel_is_told(cluster: distributed.LocalCluster, kind: str, said: str) -> None:
+    @flow(task_runner=PlatformTaskRunner(cluster))
+    def failing() -> Any:
+        future = dask_faults.raises.submit(kind)
+        return future.result(raise_on_failure=False), future.state.name, future.state.message
+
+    error, name, message = failing()
+    assert isinstance(error, CannotTravel)
+    assert error.message.startswith(f"Task 'raises' raised {said}The error itself stays on its worker, as it")
+    assert "in raises" in "".join(error.__notes__)
+    assert (name, message) == ("Failed", f"Task run encountered an exception {said.rstrip('. ')}")
+
+
 def test_a_large_result_stays_on_its_worker_until_asked_for(cluster: distributed.LocalCluster) -> None:
     size = 256 * 1024**2
 

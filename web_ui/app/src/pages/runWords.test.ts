@@ -21,5 +21,6 @@ test('a run with a Dask cluster', () => {
     worker_peak_memory_bytes: 3 << 29,
   });
   expect(sizeOf(found, t)).toBe('small + 4 workers');
+  expect(sizeOf({ ...found, workers: 1 }, t)).toBe('small + 1 worker');
   expect(peakOf(found, t)).toBe('1 MiB, a worker 1.5 GiB');
 });

@@ -1,6 +1,6 @@
 import { useText, type Text, type wire } from '@prefect-platform/components';
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
-import { NavLink, Outlet, useLoaderData, useLocation, useNavigate, useNavigation } from 'react-router';
+import { Link, Outlet, useLoaderData, useLocation, useNavigate, useNavigation } from 'react-router';
 import { useChanges } from '../queries/changes';
 import { queryClient } from '../queries/client';
 import { useAgents, useClusters, useProjects, useResources, useRuns } from '../queries/hooks';
@@ -8,6 +8,7 @@ import { signOut, whenSignedOut } from '../session';
 import { chooseTheme, useTheme, type Theme } from '../theme';
 import { Mark } from './Mark';
 import { Palette } from './Palette';
+import { useIsHere } from './place';
 import { rememberProject, useProject } from './project';
 
 /** The frame around every page: where one can go, what is going on there, who one is. */
@@ -94,10 +95,10 @@ function Navigation({ open, session }: { open: boolean; session: wire.Session })
   ).length;
   return (
     <nav className={open ? 'side open' : 'side'} aria-label={t('nav')}>
-      <NavLink to="." end className="brand">
+      <Link to="." className="brand">
         <Mark />
         prefect platform
-      </NavLink>
+      </Link>
       <Item to="." end text="nav.home" />
       <Item to="flows" text="nav.flows" />
       <Item to="runs" text="nav.runs" count={running} busy />
@@ -117,11 +118,12 @@ function Navigation({ open, session }: { open: boolean; session: wire.Session })
 
 function Item(props: { to: string; end?: boolean; text: Text; count?: number; busy?: boolean }): ReactNode {
   const t = useText();
+  const here = useIsHere(props.to, props.end);
   return (
-    <NavLink to={props.to} end={props.end} className={({ isActive }) => (isActive ? 'on' : '')}>
+    <Link to={props.to} className={here ? 'on' : ''} aria-current={here ? 'page' : undefined}>
       <span>{t(props.text)}</span>
       {props.count ? <span className={props.busy ? 'n busy' : 'n'}>{props.count}</span> : null}
-    </NavLink>
+    </Link>
   );
 }
 

@@ -8,6 +8,8 @@ interface Props {
   points: readonly Point[];
   /** What there is of it: a line to measure the rest by. */
   limit?: number;
+  /** Where the plot ends if nothing is told of a limit. */
+  full?: number;
   format: (value: number) => string;
   /** Without words around it, for a row of a table. */
   small?: boolean;
@@ -17,10 +19,10 @@ const WIDTH = 600;
 const HEIGHT = 64;
 
 /** A value over time against its limit. Pointer and arrow keys tell single values. */
-export function AreaChart({ name, points, limit, format, small = false }: Props) {
+export function AreaChart({ name, points, limit, full, format, small = false }: Props) {
   const t = useText();
   const [at, setAt] = useState<number | null>(null);
-  const most = top(points, limit);
+  const most = top(points, limit ?? full);
   const { line, area } = paths(points, most, WIDTH, HEIGHT);
   const chosen = at === null ? undefined : points[Math.min(at, points.length - 1)];
   const told = { mean: format(mean(points)), most: format(highest(points)) };

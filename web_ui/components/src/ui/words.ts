@@ -16,10 +16,12 @@ function trimmed(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2).replace(/\.?0+$/, '');
 }
 
-/** `0.8 s`, `12 s`, `1 min 12 s`, `3 h 05 min`, `2 d 4 h`. */
+/** `0 s`, `< 0.1 s`, `0.8 s`, `12 s`, `1 min 12 s`, `3 h 05 min`, `2 d 4 h`. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds == null || Number.isNaN(seconds)) return '–';
   const whole = Math.max(0, seconds);
+  if (whole === 0) return '0 s';
+  if (whole < 0.1) return '< 0.1 s';
   if (whole < 10) return `${whole.toFixed(1)} s`;
   if (whole < 60) return `${Math.round(whole)} s`;
   const all = Math.round(whole);

@@ -12,8 +12,12 @@ import {
   type wire,
 } from '@prefect-platform/components';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { useSchedules } from '../../queries/hooks';
 import { useToast } from '../../shell/toasts';
+
+/** What reads cron is loaded by flows that have it. */
+const CronWords = lazy(async () => ({ default: (await import('./CronWords')).CronWords }));
 
 /** The schedules of a flow's deployments as Prefect has them, each and all to be paused and resumed. */
 export function Schedules({ flow }: { flow: wire.Flow }) {
@@ -94,6 +98,11 @@ function Row({ flow, deployment, schedule }: RowProps) {
     <tr>
       <td>
         <code>{textOf(schedule, (time) => t('schedule.every', { time }))}</code>
+        {schedule.cron && (
+          <Suspense fallback={null}>
+            <CronWords cron={schedule.cron} timezone={schedule.timezone ?? 'UTC'} />
+          </Suspense>
+        )}
         <div className="faint small">
           {schedule.timezone}
           {next && (

@@ -78,7 +78,7 @@ function StateFacts({ resource }: { resource: wire.Resource }) {
     <Card title={t('run.facts')}>
       <div className="body">
         <Facts>
-          <Fact name={t('resource.kind')}>{resource.kind}</Fact>
+          <Fact name={t('resource.kind')}>{t(`kind.${resource.kind}`)}</Fact>
           <Fact name={t('resource.owner')}>{resource.owner}</Fact>
           <Fact name={t('resource.since')}>
             <Time at={state.started_at} />

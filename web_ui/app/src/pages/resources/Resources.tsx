@@ -33,8 +33,12 @@ export function Resources() {
     );
   const all = resources.data ?? [];
   const found = selected(all, query);
-  const options = (values: string[]) =>
-    [...new Set(values)].sort().map((one) => <option key={one}>{one}</option>);
+  const options = <V extends string>(values: V[], name = (value: V): string => value) =>
+    [...new Set(values)].sort().map((one) => (
+      <option key={one} value={one}>
+        {name(one)}
+      </option>
+    ));
   return (
     <>
       <PageHead title={t('resources.title')}>
@@ -58,7 +62,10 @@ export function Resources() {
           onChange={(e) => set('kind', e.target.value)}
         >
           <option value="">{t('resource.anyKind')}</option>
-          {options(all.map((one) => one.kind))}
+          {options(
+            all.map((one) => one.kind),
+            (kind) => t(`kind.${kind}`),
+          )}
         </select>
         <select
           aria-label={t('resource.status')}
@@ -95,7 +102,12 @@ export function Resources() {
               cell: (one) => <StatusBadge status={one.state.status} />,
             },
             { title: t('resource.name'), sort: 'name', cell: (one) => <ResourceName resource={one} /> },
-            { title: t('resource.kind'), sort: 'kind', className: 'soft', cell: (one) => one.kind },
+            {
+              title: t('resource.kind'),
+              sort: 'kind',
+              className: 'soft',
+              cell: (one) => t(`kind.${one.kind}`),
+            },
             { title: t('resource.owner'), sort: 'owner', cell: (one) => one.owner },
             {
               title: t('secret.changed'),

@@ -154,7 +154,7 @@ export function DeleteButton({ resource }: { resource: wire.Resource }) {
         {t('delete')}
       </Button>
       <Confirm
-        title={`${t('delete')}: ${resource.kind} ${resource.name}`}
+        title={`${t('delete')}: ${t(`kind.${resource.kind}`)} ${resource.name}`}
         open={asking}
         name={resource.name}
         action={t('delete')}

@@ -65,7 +65,7 @@ function Charts({ id, open }: { id: string; open: boolean }) {
         limit={samples.data.memory_bytes}
         format={words.bytes}
       />
-      {all.gpu.length > 0 && <AreaChart name={t('load.gpu')} points={all.gpu} limit={100} format={percent} />}
+      {all.gpu.length > 0 && <AreaChart name={t('load.gpu')} points={all.gpu} full={100} format={percent} />}
       {all.gpuMemory.length > 0 && (
         <AreaChart name={t('load.gpuMemory')} points={all.gpuMemory} format={words.bytes} />
       )}
