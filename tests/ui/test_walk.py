@@ -68,7 +68,7 @@ def test_from_a_notebook_to_the_line_that_failed(
     dialog.get_by_role("button", name="Run").click()
     page.wait_for_url("**/runs/**")
     expect(page.get_by_role("log")).to_contain_text("row 0 north", timeout=30_000)
-    expect(page.get_by_role("main").get_by_text("failed", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("main").get_by_text("failed", exact=True).first).to_be_visible(timeout=30_000)
 
     page.get_by_role("navigation").get_by_role("link", name="Home").click()
     page.get_by_role("link", name="Why").click()
@@ -89,6 +89,7 @@ def test_a_run_is_followed_and_cancelled(platform: Embedded, visit: Visit) -> No
     page = one.page
     page.goto(f"{one.url}/flows/{flow_id}")
     schedules = page.get_by_role("region", name="Schedules")
+    expect(schedules).to_contain_text("At 03:00, every day")
     schedules.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("The schedule is paused.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
@@ -110,6 +111,6 @@ def test_a_run_is_followed_and_cancelled(platform: Embedded, visit: Visit) -> No
     expect(page.get_by_role("log")).to_contain_text("carrier UA", timeout=30_000)
     page.get_by_role("button", name="Cancel run").click()
     expect(page.get_by_text("The run is being cancelled.")).to_be_visible()
-    expect(page.get_by_role("main").get_by_text("cancelled", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("main").get_by_text("cancelled", exact=True).first).to_be_visible(timeout=60_000)
     expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
     expect(page.get_by_text("sealed, nothing missing")).to_be_visible(timeout=15_000)
