@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
+from uuid import UUID
 
 import prefect.context as prefect_context
 import prefect.events.utilities as prefect_events
@@ -20,7 +21,7 @@ from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
 from prefect._internal.concurrency.api import create_call
 from prefect._internal.uuid7 import uuid7
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import RunInput, State, TaskRun
+from prefect.client.schemas.objects import TERMINAL_STATES, RunInput, State, TaskRun
 from prefect.context import (
     AssetContext,
     AsyncClientContext,
@@ -36,6 +37,8 @@ from prefect.logging.configuration import ensure_logging_setup
 from prefect.logging.handlers import APILogWorker
 from prefect.task_engine import AsyncTaskRunEngine, SyncTaskRunEngine, _create_task_run_locally
 from prefect.utilities.engine import emit_task_run_state_change_event, link_state_to_task_run_result
+
+from prefect_platform.dask_cluster.pace import Recorded
 
 FLUSH_SECONDS = 5.0
 """How long a worker may need to send the logs and events that it still has."""
@@ -93,6 +96,22 @@ def settle(task_run: TaskRun, state: State[Any], flow_run: FlowRunContext | None
     task_run.state_id, task_run.state_type, task_run.state_name = state.id, state.type, state.name
     task_run.end_time = cast("Any", state.timestamp)
     announce(task_run, before, state, flow_run)
+
+
+def task_runs_recorded(flow_run_id: UUID) -> Recorded:
+    """How many task runs of a flow run Prefect knows, and how many of them as ended.
+
+    Raises:
+        httpx.HTTPError: it does not answer, or refuses.
+    """
+    run = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}}
+    ended = {"task_runs": {"state": {"type": {"any_": [kind.value for kind in TERMINAL_STATES]}}}}
+    with SyncClientContext.get_or_create() as context:
+        counts = [
+            context.client.request("POST", "/task_runs/count", json=query).json()
+            for query in (run, run | ended)
+        ]
+    return Recorded(known=int(counts[0]), ended=int(counts[1]))
 
 
 def result_of(state: State[Any], raise_on_failure: bool) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import distributed
 from distributed.deploy.cluster import Cluster
 from prefect import Task
 from prefect.client.schemas.objects import RunInput
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, PrefectFutureList
 from prefect.task_runners import TaskRunner
 
@@ -25,6 +27,7 @@ from prefect_platform.dask_cluster.connecting import Link, connect
 from prefect_platform.dask_cluster.discovery import Connection
 from prefect_platform.dask_cluster.ending import end_tasks, flush_workers
 from prefect_platform.dask_cluster.futures import PlatformFuture
+from prefect_platform.dask_cluster.pace import Pace
 from prefect_platform.dask_cluster.submission import Submissions
 from prefect_platform.errors import UsageError
 
@@ -64,6 +67,7 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
         self._link: Link | None = None
         self._submissions: Submissions | None = None
         self._unfinished: dict[str, PlatformFuture[Any]] = {}
+        self._pace: Pace | None = None
         self._running: weakref.WeakSet[PlatformTaskRunner] = weakref.WeakSet()
 
     def __eq__(self, other: object) -> bool:
@@ -118,7 +122,13 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
     def _way(self) -> Submissions:
         if self._submissions is None:
             self._submissions = Submissions(self._connected().client)
+            self._pace = self._pace_of(FlowRunContext.get())
         return self._submissions
+
+    def _pace_of(self, context: FlowRunContext | None) -> Pace | None:
+        if context is None or context.flow_run is None:
+            return None
+        return Pace(partial(prefect_private.task_runs_recorded, context.flow_run.id), self.logger)
 
     def submit(
         self,
@@ -136,6 +146,8 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
         self._unfinished[str(future.wrapped_future.key)] = future
         if len(self._unfinished) % PRUNE_EVERY == 0:
             self._prune()
+        if self._pace is not None:
+            self._pace.step(self._ended)
         return future
 
     def map(
@@ -156,6 +168,10 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
         self._unfinished = {
             key: future for key, future in self._unfinished.items() if not future.wrapped_future.done()
         }
+
+    def _ended(self) -> int:
+        self._prune()
+        return self._pace.submitted - len(self._unfinished) if self._pace else 0
 
     def cancel_all(self) -> None:
         """Let no task begin any more, here and in the running duplicates of this runner."""

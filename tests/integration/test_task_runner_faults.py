@@ -13,10 +13,11 @@ from typing import Any
 import distributed
 import pytest
 from prefect import flow
+from prefect.context import FlowRunContext
 from prefect.futures import wait
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_BATCH_INTERVAL, temporary_settings
 
-from prefect_platform.dask_cluster import PlatformTaskRunner
+from prefect_platform.dask_cluster import PlatformTaskRunner, pace, prefect_private
 from prefect_platform.dask_cluster.futures import PlatformFuture
 from prefect_platform.dask_cluster.lost import ClusterLost, Workers
 from prefect_platform.errors import CannotTravel, ClusterUnavailable, ResultLost, UsageError, WorkerLost
@@ -277,6 +278,24 @@ def test_small_results_need_not_be_asked_for(cluster: distributed.LocalCluster) 
         return results, len(whole), [count - counts[0] for count in counts]
 
     assert light() == (list(range(20)), 10_000, [0, 0, 1])
+
+
+def test_submissions_wait_for_a_server_that_cannot_keep_up(
+    cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in {"FREE": 0, "EVERY": 1, "LOOK_SECONDS": 0.05, "MOST_UNKNOWN": 0}.items():
+        monkeypatch.setattr(pace, name, value)
+
+    @flow(task_runner=PlatformTaskRunner(cluster))
+    def counted() -> Any:
+        run = FlowRunContext.get().flow_run.id  # type: ignore[union-attr]
+        wait([dask_faults.echo.submit(number) for number in range(20)])
+        known = prefect_private.task_runs_recorded(run).known
+        assert dask_scene.until(lambda: prefect_private.task_runs_recorded(run).ended == 20)
+        return known
+
+    assert counted() == 20
+    assert "submissions wait for it" in caplog.text
 
 
 def test_collections_within_a_task_use_the_same_cluster(cluster: distributed.LocalCluster) -> None:
