@@ -56,11 +56,13 @@ def tell_scheduler(worker: Any, name: str, message: Mapping[str, Any]) -> None:
 
 
 def pass_on(scheduler: Any, name: str) -> None:
-    """Have what workers tell under this name go to the client that is named in it."""
+    """Have what workers tell of a key under this name go to the client that is named in it. What is told by
+    another worker than the one that has the key is dropped: it was thought lost, or the key was taken away."""
 
-    def told(client: str, worker: str, **message: Any) -> None:
-        del worker  # Dask adds who told it
-        scheduler.send_all({client: [{"op": name, **message}]}, {})
+    def told(client: str, key: str, worker: str, **message: Any) -> None:
+        task = scheduler.tasks.get(key)
+        if task is not None and task.processing_on is not None and task.processing_on.address == worker:
+            scheduler.send_all({client: [{"op": name, "key": key, **message}]}, {})
 
     scheduler.stream_handlers[name] = told
 

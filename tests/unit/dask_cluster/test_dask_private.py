@@ -42,22 +42,24 @@ def test_handlers_answer_clients_and_tasks(client: distributed.Client) -> None:
     assert client.submit(ask_from_a_task, "2").result() == ["had", "2"]
 
 
-def tell_from_a_task(client: str, value: str) -> None:
-    worker = distributed.get_worker()
-    dask_private.tell_scheduler(worker, "prefect_platform_told", {"client": client, "value": value})
+def tell_from_a_task(client: str, key: str, value: str) -> None:
+    message = {"client": client, "key": key, "value": value}
+    dask_private.tell_scheduler(distributed.get_worker(), "prefect_platform_told", message)
 
 
 def test_what_a_task_tells_is_at_its_client_before_the_task_is_done(client: distributed.Client) -> None:
-    told: list[str] = []
+    told: list[tuple[str, str]] = []
 
-    def write_down(value: str) -> None:
-        told.append(value)
+    def write_down(key: str, value: str) -> None:
+        told.append((key, value))
 
     dask_private.on_message(client, "prefect_platform_told", write_down)
-    client.submit(tell_from_a_task, client.id, "1").result()
-    assert told == ["1"]
-    client.submit(tell_from_a_task, "a client that has left", "2").result()
-    assert told == ["1"]
+    client.submit(tell_from_a_task, client.id, "own", "1", key="own").result()
+    assert told == [("own", "1")]
+    client.submit(tell_from_a_task, "a client that has left", "lost", "2", key="lost").result()
+    client.submit(tell_from_a_task, client.id, "of another worker", "3", key="third").result()
+    client.submit(tell_from_a_task, client.id, "own", "it is done", key="fourth").result()
+    assert told == [("own", "1")]
 
 
 def test_how_long_a_client_looks_for_a_scheduler_that_it_lost() -> None:

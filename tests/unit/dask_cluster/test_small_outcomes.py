@@ -55,7 +55,7 @@ def sends(client: str, key: str, *values: Any) -> str:
 
 
 def run(client: distributed.Client, key: str, *values: Any) -> None:
-    client.submit(sends, client.id, key, *values, pure=False).result()
+    client.submit(sends, client.id, key, *values, key=key).result()
 
 
 def test_a_small_outcome_is_there_when_its_task_is_done(client: distributed.Client) -> None:
@@ -72,8 +72,8 @@ def test_a_large_one_stays_and_takes_back_what_a_lost_worker_had_sent(
     client: distributed.Client, large: str
 ) -> None:
     waiting = Waiting()
-    Arrivals.at(client).expect("grown", waiting)
-    run(client, "grown", 1, large)
+    Arrivals.at(client).expect(f"grown-{len(large)}", waiting)
+    run(client, f"grown-{len(large)}", 1, large)
     assert waiting.values() == [1, None]
 
 
