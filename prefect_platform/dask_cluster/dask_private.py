@@ -57,7 +57,7 @@ def tell_scheduler(worker: Any, name: str, message: Mapping[str, Any]) -> None:
 
 def pass_on(scheduler: Any, name: str) -> None:
     """Have what workers tell of a key under this name go to the client that is named in it. What is told by
-    another worker than the one that has the key is dropped: it was thought lost, or the key was taken away."""
+    another worker than the one that has the key is dropped: it was thought lost, or the key went away."""
 
     def told(client: str, key: str, worker: str, **message: Any) -> None:
         task = scheduler.tasks.get(key)
