@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 import distributed
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.filesystems import WritableFileSystem
+from prefect.futures import as_completed, wait
+from prefect.utilities.asyncutils import sync_compatible
 
 
 def marks(directory: Path, name: str) -> int:
@@ -90,6 +94,46 @@ class Stuck(Exception):
     def __init__(self) -> None:
         super().__init__("stuck")
         self.lock = threading.Lock()
+
+
+@task(cache_policy=NO_CACHE)
+def sums(how: str, numbers: list[int]) -> int:
+    """The sum of tasks that it maps, waited for in one of several ways."""
+    futures = echo.map(numbers)
+    if how == "as_completed":
+        return sum(future.result() for future in as_completed(futures))
+    if how == "wait":
+        return sum(future.result() for future in wait(futures, timeout=60).done)
+    return sum(futures.result())
+
+
+class Shelf(WritableFileSystem):
+    """Keeps results under the names that they are given, as storage elsewhere does."""
+
+    folder: str
+
+    @sync_compatible
+    async def read_path(self, path: str) -> bytes:
+        return await asyncio.to_thread(Path(self.folder, path).read_bytes)
+
+    @sync_compatible
+    async def write_path(self, path: str, content: bytes) -> None:
+        await asyncio.to_thread(Path(self.folder, path).write_bytes, content)
+
+
+def known() -> None:
+    """Called on workers, so that they have imported this module and know its blocks."""
+
+
+@task(persist_result=True)
+def kept(value: Any) -> Any:
+    return value
+
+
+@task(persist_result=True)
+def keeps(value: Any) -> Any:
+    """A task whose own task has its result kept."""
+    return kept.submit(value).result()
 
 
 class Demanding(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -14,7 +14,8 @@ from distributed.scheduler import KilledWorker
 from prefect._flow_run_suspension import raise_if_flow_run_suspension_requested
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectWrappedFuture
+from prefect.exceptions import UnfinishedRun
+from prefect.futures import PrefectFuture, PrefectFutureList, PrefectWrappedFuture
 from prefect.states import Crashed, Pending
 
 from prefect_platform.dask_cluster import dask_private, prefect_private, small_outcomes
@@ -71,15 +72,27 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
                 self._raise_if_lost()
         raise_if_flow_run_suspension_requested()
 
+    def add_done_callback(self, fn: Callable[[PrefectFuture[R]], None]) -> None:
+        """Call `fn` with this future when it is over.
+
+        Who asks for that within a task, as `as_completed` does, waits next, and nothing tells of that: the
+        task leaves its worker's thread to others until its end.
+        """
+        _leave_the_pool()
+        super().add_done_callback(fn)
+
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """What the task returned.
 
         Raises:
             TimeoutError: it was not over within `timeout` seconds.
+            UnfinishedRun: it did not run, as one that it depends on had failed.
             ClusterLost: the scheduler is gone, or no worker comes back.
         """
         state = self._final(timeout)
         raise_if_flow_run_suspension_requested()
+        if raise_on_failure and state.is_pending():
+            raise UnfinishedRun(f"Task run {self.task_run_id} did not run: {state.message}")
         found: R = prefect_private.result_of(state, raise_on_failure)
         return found
 
@@ -181,19 +194,38 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
                 ) from None
 
 
+class PlatformFutureList(PrefectFutureList[PlatformFuture[R]]):
+    """What `map` returns. Within a task, waiting for it frees this worker's thread."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        with leaving_the_pool():
+            super().wait(timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[Any]:
+        with leaving_the_pool():
+            return super().result(timeout, raise_on_failure)
+
+
 @contextmanager
 def leaving_the_pool() -> Iterator[None]:
     """Within a task, waiting for others frees this worker's thread, so that they find one to run on."""
-    if getattr(_thread, "left", False) or not _runs_a_task():
+    if not _leave_the_pool():
         yield
         return
-    _thread.left = True
-    distributed.secede()
     try:
         yield
     finally:
         distributed.rejoin()
         _thread.left = False
+
+
+def _leave_the_pool() -> bool:
+    """Whether it was in it, as the thread of a task."""
+    if getattr(_thread, "left", False) or not _runs_a_task():
+        return False
+    _thread.left = True
+    distributed.secede()
+    return True
 
 
 def _runs_a_task() -> bool:

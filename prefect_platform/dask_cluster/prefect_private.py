@@ -138,10 +138,16 @@ def run_context() -> dict[str, Any]:
     }
 
 
-def _storage_block(flow_run: FlowRunContext) -> Any:
+def _storage_block(context: FlowRunContext | TaskRunContext) -> Any:
     """The id of the block that keeps results. It does not travel with a block, and without it results of a
     worker would be taken for files of that worker."""
-    return getattr(flow_run.result_store.result_storage, "_block_document_id", None)
+    return getattr(context.result_store.result_storage, "_block_document_id", None)
+
+
+def _with_storage_block(context: FlowRunContext | TaskRunContext, block: Any) -> None:
+    """The same on the worker, where the context was made again."""
+    if block is not None and context.result_store.result_storage is not None:
+        context.result_store.result_storage._block_document_id = block  # noqa: SLF001
 
 
 def _without_body(fields: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -164,6 +170,7 @@ def task_context(task: Task[Any, Any], task_run: TaskRun) -> dict[str, Any]:
     return {
         "tags": set(TagsContext.get().current_tags),
         "parent": _without_body(parent.serialize() | {"parameters": {}}, "task") if parent else None,
+        "parent_storage_block": _storage_block(parent) if parent else None,
         "assets": _assets(task, task_run),
     }
 
@@ -203,8 +210,7 @@ class RunContext:
         runner = fields["flow"].task_runner.duplicate()
         runner.__enter__()
         made = FlowRunContext(**fields, client=client, task_runner=runner, detached=True)
-        if self._fields["storage_block"] is not None and made.result_store.result_storage is not None:
-            made.result_store.result_storage._block_document_id = self._fields["storage_block"]  # noqa: SLF001
+        _with_storage_block(made, self._fields["storage_block"])
         return made
 
     @contextmanager
@@ -231,7 +237,9 @@ class RunContext:
 
     def _enter_own(self, stack: ExitStack, own: Mapping[str, Any]) -> None:
         if own["parent"]:
-            stack.enter_context(TaskRunContext(**own["parent"], client=self._client))
+            parent = TaskRunContext(**own["parent"], client=self._client)
+            _with_storage_block(parent, own["parent_storage_block"])
+            stack.enter_context(parent)
         if own["tags"]:
             stack.enter_context(TagsContext(current_tags=own["tags"]))
         if own["assets"]:

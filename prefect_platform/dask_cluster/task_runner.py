@@ -26,7 +26,7 @@ from prefect_platform.dask_cluster import prefect_private
 from prefect_platform.dask_cluster.connecting import Link, connect
 from prefect_platform.dask_cluster.discovery import Connection
 from prefect_platform.dask_cluster.ending import end_tasks, flush_workers
-from prefect_platform.dask_cluster.futures import PlatformFuture
+from prefect_platform.dask_cluster.futures import PlatformFuture, PlatformFutureList
 from prefect_platform.dask_cluster.pace import Pace
 from prefect_platform.dask_cluster.submission import Submissions
 from prefect_platform.errors import UsageError
@@ -160,7 +160,8 @@ class PlatformTaskRunner(TaskRunner[PlatformFuture[Any]]):
         way = self._way()
         way.mapping(task)
         try:
-            return super().map(task, parameters, wait_for)
+            futures = super().map(task, parameters, wait_for)
+            return PlatformFutureList(futures)  # type: ignore[abstract]  # a list, which Prefect calls an iterator
         finally:
             way.mapping(None)
 

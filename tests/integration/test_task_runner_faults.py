@@ -12,7 +12,9 @@ from typing import Any
 
 import distributed
 import pytest
-from prefect import flow
+from prefect import flow, unmapped
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.context import FlowRunContext
 from prefect.futures import wait
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_BATCH_INTERVAL, temporary_settings
@@ -245,6 +247,35 @@ def test_an_error_that_cannot_travel_is_told(cluster: distributed.LocalCluster, 
     assert error.message.startswith(f"Task 'raises' raised {said}The error itself stays on its worker, as it")
     assert "in raises" in "".join(error.__notes__)
     assert (name, message) == ("Failed", f"Task run encountered an exception {said.rstrip('. ')}")
+
+
+@pytest.mark.parametrize("how", ["result", "as_completed", "wait"])
+def test_tasks_that_wait_for_tasks_leave_room_for_them(cluster: distributed.LocalCluster, how: str) -> None:
+    @flow(task_runner=PlatformTaskRunner(cluster))
+    def nesting() -> Any:
+        return dask_faults.sums.map(unmapped(how), [[1, 2], [3, 4], [5, 6], [7, 8]]).result(timeout=60)
+
+    assert nesting() == [3, 7, 11, 15]
+
+
+def test_results_of_nested_tasks_are_kept_where_the_flow_keeps_its_own(
+    cluster: distributed.LocalCluster, tmp_path: Path
+) -> None:
+    dask_faults.Shelf(folder=str(tmp_path)).save("kept", overwrite=True)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.run(dask_faults.known)
+
+    @flow(task_runner=PlatformTaskRunner(cluster), result_storage="shelf/kept")
+    def nesting() -> Any:
+        run = FlowRunContext.get().flow_run.id  # type: ignore[union-attr]
+        found = dask_faults.keeps.submit("a value").result()
+        assert dask_scene.until(lambda: prefect_private.task_runs_recorded(run).ended == 2)
+        with get_client(sync_client=True) as client:
+            filter_ = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+            return found, [one.state_name for one in client.read_task_runs(flow_run_filter=filter_)]
+
+    assert nesting() == ("a value", ["Completed"] * 2)
+    assert len(list(tmp_path.iterdir())) == 3  # with that of the flow
 
 
 def test_a_large_result_stays_on_its_worker_until_asked_for(cluster: distributed.LocalCluster) -> None:
