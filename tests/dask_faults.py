@@ -125,6 +125,11 @@ def known() -> None:
     """Called on workers, so that they have imported this module and know its blocks."""
 
 
+@task(name="the first", cache_policy=NO_CACHE)
+def fails() -> None:
+    raise ValueError("no such day")
+
+
 @task(persist_result=True)
 def kept(value: Any) -> Any:
     return value

@@ -15,6 +15,8 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 
 SETTLE_SECONDS = 30.0
+NO_PORT_TO_SHARE = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""For the scheduler of a `LocalCluster`, which takes port 8787 otherwise and warns if another test has it."""
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -27,7 +27,7 @@ def run(context: str, task: str, payload: bytes, states: tuple[State[Any], ...])
     """The outcome of the task run in `payload`; if it is small, it is on its way to the flow too."""
     worker = distributed.get_worker()
     submitted = pickling.loads(payload, states)
-    outcome = Outcome(_state(worker, context, task, submitted))
+    outcome = Outcome(_with_reason(_state(worker, context, task, submitted), states))
     small_outcomes.send(worker, submitted["client"], submitted["key"], outcome)
     return outcome
 
@@ -54,6 +54,16 @@ def _state(worker: Any, context: str, task: str, submitted: dict[str, Any]) -> S
         except prefect_private.Refused as refused:
             return _not_run(submitted["task_run"], gate, str(refused))
     return made_to_travel(state, this.name)
+
+
+def _with_reason(state: State[Any], upstream: tuple[State[Any], ...]) -> State[Any]:
+    """What Prefect says of a task that did not run names the id of one that it depends on: say what that one
+    came to, for the flow raises this."""
+    for one in upstream if state.name == "NotReady" else ():
+        if str(one.state_details.task_run_id) in (state.message or ""):
+            why = f"{state.message} It ended as {one.name}: {one.message}"
+            return state.model_copy(update={"message": why})
+    return state
 
 
 def _not_run(task_run: TaskRun, gate: Gate, why: str) -> State[Any]:

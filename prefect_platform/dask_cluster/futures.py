@@ -45,6 +45,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
         super().__init__(task_run.id, wrapped_future)
         self._workers = workers
         self._task_run: TaskRun | None = task_run
+        self._name = task_run.name
         self._flow_run = flow_run
         self._lock = threading.Lock()
         self._arrived: bytes | None = None
@@ -92,7 +93,7 @@ class PlatformFuture(PrefectWrappedFuture[R, distributed.Future[Any]]):
         state = self._final(timeout)
         raise_if_flow_run_suspension_requested()
         if raise_on_failure and state.is_pending():
-            raise UnfinishedRun(f"Task run {self.task_run_id} did not run: {state.message}")
+            raise UnfinishedRun(f"Task run {self._name!r} did not run. {state.message}")
         found: R = prefect_private.result_of(state, raise_on_failure)
         return found
 

@@ -405,8 +405,8 @@ class _EventsTogether(EventsWorker):
         return taken
 
     def _stop(self, at_exit: bool = False) -> None:
-        self._ending.set()
         super()._stop(at_exit)
+        self._ending.set()
 
 
 class _Together:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ async def run(member: Member, address: Future[str]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # at the end of a cluster it tells with a traceback that the scheduler has left first, as it should
+    logging.getLogger("distributed.batched").setLevel(logging.WARNING)
     found = await asyncio.wrap_future(address)
     processes = _processes(member, found)
     await asyncio.gather(*processes)

@@ -16,6 +16,7 @@ from prefect import flow, unmapped
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.context import FlowRunContext
+from prefect.exceptions import UnfinishedRun
 from prefect.futures import wait
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_BATCH_INTERVAL, temporary_settings
 
@@ -37,7 +38,9 @@ def api(prefect_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as found:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, scheduler_kwargs=dask_scene.NO_PORT_TO_SHARE
+    ) as found:
         yield found
 
 
@@ -276,6 +279,15 @@ def test_results_of_nested_tasks_are_kept_where_the_flow_keeps_its_own(
 
     assert nesting() == ("a value", ["Completed"] * 2)
     assert len(list(tmp_path.iterdir())) == 3  # with that of the flow
+
+
+def test_a_task_that_did_not_run_says_for_what(cluster: distributed.LocalCluster) -> None:
+    @flow(task_runner=PlatformTaskRunner(cluster))
+    def following() -> Any:
+        return dask_faults.echo.submit(dask_faults.fails.submit()).result()
+
+    with pytest.raises(UnfinishedRun, match=r"'echo-\w+' did not run\. .* Failed: .*ValueError: no such day"):
+        following()
 
 
 def test_a_large_result_stays_on_its_worker_until_asked_for(cluster: distributed.LocalCluster) -> None:

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as found:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, scheduler_kwargs=dask_scene.NO_PORT_TO_SHARE
+    ) as found:
         yield found
 
 

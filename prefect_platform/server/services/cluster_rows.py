@@ -65,6 +65,9 @@ def new(
     )
 
 
+_ALL = " `prefect-platform cluster list --all` shows all, and the ids by which ended ones are found."
+
+
 async def find(session: AsyncSession, project: ProjectRow, key: str, *, write: bool = False) -> ClusterRow:
     """The open cluster of this name, or any by its id.
 
@@ -79,8 +82,7 @@ async def find(session: AsyncSession, project: ProjectRow, key: str, *, write: b
     if row is None:
         names = [one.name for one in await session.scalars(those.where(live))]
         raise NotFound(
-            f"Project {project.name!r} has no open cluster {foreign(key)!r}."
-            f"{nearest(key, names) or ' `prefect-platform cluster list` shows what there is.'}"
+            f"Project {project.name!r} has no open cluster {foreign(key)!r}.{nearest(key, names) or _ALL}"
         )
     return row
 

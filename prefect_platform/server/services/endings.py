@@ -21,6 +21,8 @@ _ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .*)?$")
 _TRACEBACK = ("Traceback (most recent call last):", '  File "')
 _MISSING_MODULE = re.compile(r"No module named '([^']+)'")
 MIB, GIB = 1 << 20, 1 << 30
+FAR_BELOW = 0.5
+"""Of the memory that was declared: what had used less is hardly ended by the kernel for its memory."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,27 @@ def _signalled(ending: Ending, words: _Words) -> str:
 
 def _advice(name: str, ending: Ending, words: _Words) -> str:
     if name == "SIGKILL":
-        form, unit = ("{:.1f} GiB", GIB) if ending.memory_bytes >= GIB else ("{:.0f} MiB", MIB)
-        declared, used = form.format(ending.memory_bytes / unit), ending.peak_memory_bytes
-        peak = f", it had used {form.format(used / unit).split()[0]}" if used else ""
-        return (
-            f", not by the platform: usually the kernel, out of memory (declared {declared}{peak}). "
-            f"See the kernel's log (dmesg), or {words.more_memory}."
-        )
+        return _killed(ending, words)
     if name in {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}:
         return ": native code in one of its libraries failed. Set PYTHONFAULTHANDLER=1 to see where."
     return f", sent by something other than the platform.{words.again}"
+
+
+def _killed(ending: Ending, words: _Words) -> str:
+    form, unit = ("{:.1f} GiB", GIB) if ending.memory_bytes >= GIB else ("{:.0f} MiB", MIB)
+    declared, peak = form.format(ending.memory_bytes / unit), ending.peak_memory_bytes
+    used = form.format(peak / unit).split()[0] if peak else ""
+    if peak and peak < FAR_BELOW * ending.memory_bytes:
+        return (
+            f", not by the platform. It had used {used} of {declared} when last looked at: either it grew at "
+            f"once and the kernel ended it for want of memory (dmesg says so; then {words.more_memory}), or "
+            "somebody sent the signal."
+        )
+    told = f"declared {declared}, it had used {used}" if used else f"declared {declared}"
+    return (
+        f", not by the platform: usually the kernel, out of memory ({told}). See the kernel's log (dmesg), "
+        f"or {words.more_memory}."
+    )
 
 
 def _exited(ending: Ending) -> str:

@@ -11,6 +11,7 @@ from distributed.client import FutureCancelledError
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from prefect_platform.dask_cluster import dask_private
+from tests import dask_scene
 
 
 class Answers(SchedulerPlugin):
@@ -25,7 +26,7 @@ class Answers(SchedulerPlugin):
 def client() -> Iterator[distributed.Client]:
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, scheduler_kwargs=dask_scene.NO_PORT_TO_SHARE
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as found,
     ):

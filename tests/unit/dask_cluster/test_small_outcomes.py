@@ -13,6 +13,7 @@ from prefect_platform.dask_cluster import small_outcomes
 from prefect_platform.dask_cluster.ledger import Ledger
 from prefect_platform.dask_cluster.small_outcomes import MOST_BYTES, Arrivals
 from prefect_platform.dask_cluster.worker_side import Outcome
+from tests import dask_scene
 
 
 class State:
@@ -39,7 +40,7 @@ class Waiting:
 def client() -> Iterator[distributed.Client]:
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, scheduler_kwargs=dask_scene.NO_PORT_TO_SHARE
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as found,
     ):
