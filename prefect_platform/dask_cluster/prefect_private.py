@@ -394,15 +394,19 @@ class _EventsTogether(EventsWorker):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._ending = threading.Event()
-        self._queue_get_thread = cast("Any", _Together(self._queue_get_thread, self._take))
+        self._queue_get_thread = cast("Any", _Together(self._queue_get_thread, self._take, self._rest))
 
     def _take(self) -> list[Any]:
-        taken = [self._queue.get()]
+        first = self._queue.get()
         self._ending.wait(TOGETHER_SECONDS)
+        return [first, *self._rest()]
+
+    def _rest(self) -> list[Any]:
+        found: list[Any] = []
         with suppress(queue.Empty):
             while True:
-                taken.append(self._queue.get_nowait())
-        return taken
+                found.append(self._queue.get_nowait())
+        return found
 
     def _stop(self, at_exit: bool = False) -> None:
         super()._stop(at_exit)
@@ -412,16 +416,19 @@ class _EventsTogether(EventsWorker):
 class _Together:
     """Stands where the sender has the thread that gets one event for it, and gets all that there are."""
 
-    def __init__(self, thread: Any, take: Callable[[], list[Any]]) -> None:
+    def __init__(self, thread: Any, take: Callable[[], list[Any]], rest: Callable[[], list[Any]]) -> None:
         self.start, self.shutdown = thread.start, thread.shutdown
-        self._thread, self._take = thread, take
+        self._thread, self._take, self._rest = thread, take, rest
         self._taken: deque[Any] = deque()
 
     def submit(self, _: Any) -> _Together:
         return self
 
     async def aresult(self) -> Any:
-        if not self._taken:
+        if self._taken:
+            # of what is left in the queue at its end Prefect's loop warns, be it the word to end alone
+            self._taken.extend(self._rest())
+        else:
             self._taken.extend(await self._thread.submit(create_call(self._take)).aresult())
         return self._taken.popleft()
 

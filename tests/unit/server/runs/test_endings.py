@@ -68,8 +68,8 @@ ModuleNotFoundError: No module named 'polars'
             Ending(signal=signal.SIGKILL, ran=True, memory_bytes=2 << 30, peak_memory_bytes=200 << 20),
             (
                 "The run was killed by SIGKILL, not by the platform. It had used 0.2 of 2.0 GiB when last "
-                "looked at: either it grew at once and the kernel ended it for want of memory (dmesg says so; "
-                "then register the flow with more memory), or somebody sent the signal."
+                "looked at: either it grew at once and the kernel ended it for want of memory (dmesg says "
+                "so; then register the flow with more memory), or somebody sent the signal."
             ),
         ),
         (
