@@ -124,7 +124,7 @@ class PrefectApi:
                 return response
             why = f"it answers {response.status_code}"
         raise OrchestratorUnavailable(
-            f"Prefect at {self.url} does not answer as it should ({why}). Nothing is scheduled yet. If it is "
+            f"Prefect at {self.url} does not answer ({why}). Nothing is scheduled yet. If it is "
             "busy or starting, wait a moment; else start it, or check the project's address with "
             "`prefect-platform status`. Then register again: the same call repairs it."
         )

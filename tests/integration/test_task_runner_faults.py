@@ -326,7 +326,7 @@ def test_small_results_need_not_be_asked_for(cluster: distributed.LocalCluster) 
 def test_submissions_wait_for_a_server_that_cannot_keep_up(
     cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name, value in {"FREE": 0, "EVERY": 1, "LOOK_SECONDS": 0.05, "MOST_UNKNOWN": 0}.items():
+    for name, value in {"FREE": 0, "EVERY": 1, "LOOK_SECONDS": 0.0, "MOST_UNKNOWN": 0}.items():
         monkeypatch.setattr(pace, name, value)
 
     @flow(task_runner=PlatformTaskRunner(cluster))
