@@ -6,10 +6,12 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import distributed
 import httpx
 from prefect import Flow
 from prefect.client.schemas.objects import State
@@ -18,6 +20,18 @@ SETTLE_SECONDS = 30.0
 NO_PORT_TO_SHARE = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """For the scheduler of a `LocalCluster`, which takes port 8787 otherwise and warns if another test has it."""
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@contextmanager
+def in_this_process() -> Iterator[distributed.Client]:
+    """A cluster of one worker without processes of its own, for what of Dask is private."""
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, scheduler_kwargs=NO_PORT_TO_SHARE
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
 
 
 @dataclass

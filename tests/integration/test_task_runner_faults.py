@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import distributed
 import pytest
 from prefect import flow, unmapped
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.context import FlowRunContext
 from prefect.exceptions import UnfinishedRun
 from prefect.futures import wait
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_BATCH_INTERVAL, temporary_settings
 
 from prefect_platform.dask_cluster import PlatformTaskRunner, pace, prefect_private
@@ -270,7 +271,7 @@ def test_results_of_nested_tasks_are_kept_where_the_flow_keeps_its_own(
 
     @flow(task_runner=PlatformTaskRunner(cluster), result_storage="shelf/kept")
     def nesting() -> Any:
-        run = FlowRunContext.get().flow_run.id  # type: ignore[union-attr]
+        run = UUID(flow_run.id)
         found = dask_faults.keeps.submit("a value").result()
         assert dask_scene.until(lambda: prefect_private.task_runs_recorded(run).ended == 2)
         with get_client(sync_client=True) as client:
@@ -331,7 +332,7 @@ def test_submissions_wait_for_a_server_that_cannot_keep_up(
 
     @flow(task_runner=PlatformTaskRunner(cluster))
     def counted() -> Any:
-        run = FlowRunContext.get().flow_run.id  # type: ignore[union-attr]
+        run = UUID(flow_run.id)
         wait([dask_faults.echo.submit(number) for number in range(20)])
         known = prefect_private.task_runs_recorded(run).known
         assert dask_scene.until(lambda: prefect_private.task_runs_recorded(run).ended == 20)

@@ -24,12 +24,7 @@ class Answers(SchedulerPlugin):
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, scheduler_kwargs=dask_scene.NO_PORT_TO_SHARE
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as found,
-    ):
+    with dask_scene.in_this_process() as found:
         found.register_plugin(Answers())
         yield found
 
